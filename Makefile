@@ -1,0 +1,82 @@
+# Every target is one line of help; the work itself is TypeScript under test/ and src/.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
+JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
+TIERS ?= unit integration faults e2e conformance
+
+# Set by the caller: NAME (cluster), NODES, GPUS, CLUSTER=current, YES=1. They reach the scripts as they are.
+export NAME NODES GPUS CLUSTER YES
+
+# Not `npm ci`: it refuses a lock file without the linter's bindings for other systems, which not every registry has.
+# What is installed is what the lock file says, checked by its integrity.
+node_modules/.installed: package.json package-lock.json
+	npm install --no-save --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+.PHONY: help
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-18s %s\n", $$1, $$2}'
+
+.PHONY: demo demo-down env cluster cluster-down
+demo: node_modules/.installed ## a local cluster with Infer, an example deployment and a chat completion; stays up
+	@node test/demo/main.ts up
+
+demo-down: node_modules/.installed ## remove all that `make demo` made
+	@node test/demo/main.ts down
+
+env: node_modules/.installed ## shell exports for the running cluster: eval "$$(make -s env)"
+	@node test/demo/main.ts env
+
+cluster: node_modules/.installed ## the local cluster alone (NODES=2 GPUS=64 NAME=...)
+	@node test/cluster/main.ts up
+
+cluster-down: node_modules/.installed ## remove the local cluster (NAME=...)
+	@node test/cluster/main.ts down
+
+.PHONY: test test-unit test-integration test-faults test-e2e test-conformance e2e-vllm
+test: node_modules/.installed ## every tier, with the time of each; ends in "N passed, N failed"
+	@node test/run-tiers.ts $(TIERS)
+
+test-unit: node_modules/.installed ## pure logic and the simulators, seconds
+	@$(JEST) --selectProjects unit
+
+test-integration: node_modules/.installed ## against a real kube-apiserver and etcd
+	@$(JEST) --selectProjects integration --runInBand
+
+test-faults: node_modules/.installed ## the fast subset of the fault campaign
+	@$(JEST) --selectProjects faults --runInBand
+
+test-e2e: node_modules/.installed ## on the local cluster with a real kubelet
+	@$(JEST) --selectProjects e2e --runInBand
+
+test-conformance: node_modules/.installed ## the official openai clients for Python and Node against the local cluster
+	@$(JEST) --selectProjects conformance --runInBand
+
+e2e-vllm: node_modules/.installed ## the main path with real vLLM on CPU and a tiny generated model
+	@node test/e2e-vllm/main.ts
+
+.PHONY: bench-gateway
+bench-gateway: node_modules/.installed ## the gateway beside a bare proxy and nginx: rates, latencies, ratios
+	@node bench/gateway/main.ts
+
+.PHONY: build image lint generate verify format
+build: node_modules/.installed ## bundles of every process into dist/
+	@node build.ts
+
+image: node_modules/.installed ## the image, with Docker or without
+	@node test/cluster/image.ts
+
+lint: node_modules/.installed ## types, type-aware lint, formatting
+	@tsc
+	@oxlint --type-aware --deny-warnings
+	@prettier --check --log-level warn .
+
+format: node_modules/.installed ## write the formatting that lint checks
+	@prettier --write --log-level warn .
+
+generate: node_modules/.installed ## types and reference documents from crds/
+	@node src/api/generate.ts
+
+verify: node_modules/.installed ## fail where generated files differ from crds/
+	@node src/api/generate.ts --check
