@@ -1,0 +1,417 @@
+// Generated from crds/inferencedeployments.yaml by `make generate`; do not edit.
+import type { ObjectMeta } from '../../kube/types.ts';
+
+/**
+ * InferenceDeployment runs one language model with vLLM on reserved GPUs. Infer starts the replicas, keeps them running and reports in the status whether they serve and, if not, why and what to do.
+ */
+export interface InferenceDeployment {
+  apiVersion?: 'infer.dev/v1alpha1';
+  kind?: 'InferenceDeployment';
+  metadata: ObjectMeta;
+  spec: InferenceDeploymentSpec;
+  status?: InferenceDeploymentStatus;
+}
+/**
+ * spec is what you want to run.
+ */
+export interface InferenceDeploymentSpec {
+  model: InferenceDeploymentSpecModel;
+  /**
+   * hardwareProfile is the HardwareProfile that each replica runs on; `kubectl get hardwareprofiles -n infer-system` lists those of your platform team. Default gpu.a100 (one A100 per replica). Example gpu.a100.4 (four A100 per replica).
+   */
+  hardwareProfile?: string;
+  /**
+   * minReplicas is the fewest replicas that run. Unit replicas. Default 1. 0 (scale to zero) is not supported by this version of Infer yet. Example 2.
+   */
+  minReplicas?: number;
+  /**
+   * maxReplicas is the most replicas that run, at least minReplicas. Unit replicas. Default: as many as minReplicas, and at least 1. More than that (autoscaling) is not supported by this version of Infer yet. Example 3.
+   */
+  maxReplicas?: number;
+  scaling?: InferenceDeploymentSpecScaling;
+  engine?: InferenceDeploymentSpecEngine;
+  /**
+   * adapters are LoRA adapters that are served beside the model; clients send ID:NAME as `model`. Default none. It is not supported by this version of Infer yet. Example [{name: sql, id: my-org/lora-sql}].
+   */
+  adapters?: InferenceDeploymentSpecAdaptersItem[];
+  /**
+   * aliases are further names that clients may send as `model`. Default none. It is not supported by this version of Infer yet. Example [llama].
+   *
+   * Items: One alias.
+   */
+  aliases?: string[];
+  /**
+   * allowKeysFrom are namespaces whose API keys may also call this deployment. Default none: only keys of its own namespace. It is not supported by this version of Infer yet. Example [team-b].
+   *
+   * Items: Name of one namespace.
+   */
+  allowKeysFrom?: string[];
+  /**
+   * startupTimeoutSeconds is how long a replica may take from the start of its container until it serves, loading included, before it counts as failed and is started again. Unit seconds. Default 3600. Example 7200.
+   */
+  startupTimeoutSeconds?: number;
+  /**
+   * drainTimeoutSeconds is how long a replica that is removed may finish the requests it is working on; 0 cuts them off. Unit seconds. Default 120. Example 600.
+   */
+  drainTimeoutSeconds?: number;
+  /**
+   * holdTimeoutSeconds is how long a request that does not stream waits while no replica is ready; proxies in front of Infer often end a request after 60 seconds without an answer. Unit seconds. Default 50. Example 25.
+   */
+  holdTimeoutSeconds?: number;
+  /**
+   * podLabels are added to the labels of every replica's pod, for example for cost reports. Names of infer.dev, kubernetes.io and k8s.io are reserved. Default none. Example {cost-center: ml-42}.
+   */
+  podLabels?: {
+    /**
+     * Value of one label.
+     */
+    [k: string]: string;
+  };
+  /**
+   * restartedAt rolls all replicas out again when it changes. Write the present time. Default: absent. Example "2026-11-22T10:00:00Z".
+   */
+  restartedAt?: string;
+  /**
+   * suspend stops all replicas and keeps the resource; false starts them again. Default false. Example true.
+   */
+  suspend?: boolean;
+}
+/**
+ * model says which model to serve and where it comes from: `id` (Hugging Face) or `claim` (a volume that already holds it), exactly one of them.
+ */
+export interface InferenceDeploymentSpecModel {
+  /**
+   * id is the model's name on Hugging Face, as ORGANISATION/NAME. No default; leave it out with `claim`. Example meta-llama/Llama-3.1-8B-Instruct.
+   */
+  id?: string;
+  /**
+   * revision is the branch, tag or commit of the model. Each replica resolves a branch or tag when it starts; write a commit where all must be the same. Default: the branch main. Example 0e9e39f249a16976918f6564b8830bc894c89659.
+   */
+  revision?: string;
+  tokenSecretRef?: InferenceDeploymentSpecModelTokenSecretRef;
+  claim?: InferenceDeploymentSpecModelClaim;
+}
+/**
+ * tokenSecretRef names a Secret in this namespace with the Hugging Face token for a gated or private model. Only the download step reads it, never the serving container. No default; a public model needs none. Example {name: hf-token, key: token}.
+ */
+export interface InferenceDeploymentSpecModelTokenSecretRef {
+  /**
+   * name is the name of the Secret. Example hf-token.
+   */
+  name: string;
+  /**
+   * key is the key in the Secret's data that holds the token. Default token. Example token.
+   */
+  key?: string;
+}
+/**
+ * claim names a PersistentVolumeClaim in this namespace that already holds the model, for clusters that cannot reach Hugging Face. It is mounted read-only. No default; leave it out with `id`. Example {name: weights, path: llama-8b}.
+ */
+export interface InferenceDeploymentSpecModelClaim {
+  /**
+   * name is the name of the PersistentVolumeClaim. Example weights.
+   */
+  name: string;
+  /**
+   * path is the folder in the volume that holds config.json and the weights, relative to the root of the volume. Default: the root of the volume. Example llama-8b.
+   */
+  path?: string;
+}
+/**
+ * scaling holds the targets by which Infer chooses the number of replicas between minReplicas and maxReplicas. It is not supported by this version of Infer yet.
+ */
+export interface InferenceDeploymentSpecScaling {
+  /**
+   * targetRps is how many requests per second one replica is asked to serve at most. Unit requests per second and replica; fractions are fine. Default 10. Example 2.5.
+   */
+  targetRps?: number;
+  /**
+   * targetLatencyP95Ms is the end-to-end latency that 95 of 100 requests should stay below. Unit milliseconds. Default 5000. Example 8000.
+   */
+  targetLatencyP95Ms?: number;
+  /**
+   * stabilizationWindowSeconds is how long load must have been lower before replicas are removed. Unit seconds. Default 300. Example 600.
+   */
+  stabilizationWindowSeconds?: number;
+  /**
+   * idleSeconds is how long a deployment with minReplicas 0 must be without work before its last replica is removed. Unit seconds. Default 600. Example 1800.
+   */
+  idleSeconds?: number;
+}
+/**
+ * engine holds settings of vLLM. What is absent comes from the CatalogModel of this model where there is one, else from the hardware profile, else it is vLLM's own default. Other vLLM arguments are set by your platform team in the HardwareProfile.
+ */
+export interface InferenceDeploymentSpecEngine {
+  /**
+   * maxModelLen is the longest context, prompt and answer together. A lower value needs less GPU memory. Unit tokens. Default: the model's own limit. Example 8192.
+   */
+  maxModelLen?: number;
+  /**
+   * maxNumSeqs is how many requests one replica works on at the same time; further ones wait. Unit requests. Default: vLLM's own. Example 256.
+   */
+  maxNumSeqs?: number;
+  /**
+   * gpuMemoryUtilizationPercent is the share of each GPU's memory that vLLM takes for weights and KV cache. Unit percent. Default: vLLM's own (92). Example 90.
+   */
+  gpuMemoryUtilizationPercent?: number;
+  /**
+   * dtype is the number format of weights and activations: auto, half, float16, bfloat16, float or float32. Default auto (as the model's config says). Example bfloat16.
+   */
+  dtype?: string;
+  /**
+   * quantization is the method by which the weights are stored or loaded in fewer bits, by vLLM's name. Default: as the model's config says. Example fp8.
+   */
+  quantization?: string;
+  /**
+   * toolCallParser is the vLLM parser that turns the model's output into tool calls; setting it turns tool calls on. Default: none, tool calls are off. Example llama3_json.
+   */
+  toolCallParser?: string;
+  /**
+   * reasoningParser is the vLLM parser that separates the model's reasoning from its answer. Default: none, reasoning stays part of the answer. Example deepseek_r1.
+   */
+  reasoningParser?: string;
+}
+/**
+ * One LoRA adapter.
+ */
+export interface InferenceDeploymentSpecAdaptersItem {
+  /**
+   * name is what clients send after the colon. Example sql.
+   */
+  name: string;
+  /**
+   * id is the adapter's name on Hugging Face, as ORGANISATION/NAME. Example my-org/lora-sql.
+   */
+  id: string;
+  /**
+   * revision is the branch, tag or commit of the adapter. Default: the branch main. Example v1.0.
+   */
+  revision?: string;
+}
+/**
+ * status is what Infer observed; only Infer writes it.
+ */
+export interface InferenceDeploymentStatus {
+  /**
+   * conditions say whether the deployment serves and, if not, why and what to do. Ready is the summary: `kubectl wait --for=condition=Ready infer/NAME` waits for it.
+   */
+  conditions?: InferenceDeploymentStatusConditionsItem[];
+  /**
+   * observedGeneration is the metadata.generation that this status was made from; a lower number than that of the metadata means that your last change has not been seen yet. Example 3.
+   */
+  observedGeneration?: number;
+  endpoint?: InferenceDeploymentStatusEndpoint;
+  model?: InferenceDeploymentStatusModel;
+  replicas?: InferenceDeploymentStatusReplicas;
+  scaling?: InferenceDeploymentStatusScaling;
+  cost?: InferenceDeploymentStatusCost;
+  usage?: InferenceDeploymentStatusUsage;
+  update?: InferenceDeploymentStatusUpdate;
+}
+/**
+ * One condition.
+ */
+export interface InferenceDeploymentStatusConditionsItem {
+  /**
+   * type is the name of the condition. Example Ready.
+   */
+  type: string;
+  /**
+   * status is True, False or Unknown. Example True.
+   */
+  status: 'True' | 'False' | 'Unknown';
+  /**
+   * reason is one word for why the condition has this status. Example Serving.
+   */
+  reason: string;
+  /**
+   * message is a sentence that names the object concerned and the next step.
+   */
+  message: string;
+  /**
+   * lastTransitionTime is when the status last changed. Example "2026-11-22T10:00:00Z".
+   */
+  lastTransitionTime: string;
+  /**
+   * observedGeneration is the metadata.generation that this condition was judged from. Example 3.
+   */
+  observedGeneration?: number;
+}
+/**
+ * endpoint is where OpenAI clients reach the deployment.
+ */
+export interface InferenceDeploymentStatusEndpoint {
+  /**
+   * baseUrl is what a client takes as its base URL. Example https://infer.example.com/v1.
+   */
+  baseUrl?: string;
+  /**
+   * model is what a client sends as `model`. Example llama-8b.
+   */
+  model?: string;
+}
+/**
+ * model is what was found out about the model.
+ */
+export interface InferenceDeploymentStatusModel {
+  /**
+   * commit is the commit that `revision` was resolved to. Example 0e9e39f249a16976918f6564b8830bc894c89659.
+   */
+  commit?: string;
+  /**
+   * weightBytes is the size of the weights. Unit bytes. Example 16060556376.
+   */
+  weightBytes?: number;
+  /**
+   * contextLength is the longest context that the model was made for. Unit tokens. Example 131072.
+   */
+  contextLength?: number;
+  /**
+   * gated says whether the model needs a token of an account that was given access. Example true.
+   */
+  gated?: boolean;
+  /**
+   * license is the licence that the model's page names. Example llama3.1.
+   */
+  license?: string;
+  /**
+   * downloadedPercent is how much of the model has been downloaded for the replica that starts, in steps of 10. Unit percent. Example 70.
+   */
+  downloadedPercent?: number;
+}
+/**
+ * replicas counts the replicas by what they do.
+ */
+export interface InferenceDeploymentStatusReplicas {
+  /**
+   * desired is how many replicas Infer wants to run now. Unit replicas. Example 3.
+   */
+  desired?: number;
+  /**
+   * ready is how many replicas answer requests. Unit replicas. Example 2.
+   */
+  ready?: number;
+  /**
+   * starting is how many replicas wait for a node, download or load. Unit replicas. Example 1.
+   */
+  starting?: number;
+  /**
+   * draining is how many replicas finish their last requests. Unit replicas. Example 0.
+   */
+  draining?: number;
+  /**
+   * failed is how many replicas cannot run as they are. Unit replicas. Example 0.
+   */
+  failed?: number;
+}
+/**
+ * scaling is the last decision on the number of replicas and what it was made from.
+ */
+export interface InferenceDeploymentStatusScaling {
+  /**
+   * desiredReplicas is the number of replicas decided on. Unit replicas. Example 3.
+   */
+  desiredReplicas?: number;
+  /**
+   * reason is one word for what decides the number of replicas now. Example AtMax.
+   */
+  reason?: string;
+  /**
+   * message is the decision as a sentence.
+   */
+  message?: string;
+  /**
+   * requestsPerSecond is the rate of requests over all replicas, a decimal number rounded to two digits. Unit requests per second. Example "9.4".
+   */
+  requestsPerSecond?: string;
+  /**
+   * latencyP95Ms is the end-to-end latency that 95 of 100 requests stayed below, rounded to two digits. Unit milliseconds. Example 3200.
+   */
+  latencyP95Ms?: number;
+  /**
+   * lastScaleTime is when the number of replicas last changed. Example "2026-11-22T10:00:00Z".
+   */
+  lastScaleTime?: string;
+  /**
+   * recent are the last changes of the number of replicas, the newest first; at most 5.
+   */
+  recent?: InferenceDeploymentStatusScalingRecentItem[];
+}
+/**
+ * One change of the number of replicas.
+ */
+export interface InferenceDeploymentStatusScalingRecentItem {
+  /**
+   * time is when it was decided. Example "2026-11-22T10:00:00Z".
+   */
+  time: string;
+  /**
+   * from is the number of replicas before. Unit replicas. Example 2.
+   */
+  from: number;
+  /**
+   * to is the number of replicas after. Unit replicas. Example 3.
+   */
+  to: number;
+  /**
+   * reason is one word for why. Example Latency.
+   */
+  reason: string;
+  /**
+   * message is the decision as a sentence.
+   */
+  message?: string;
+}
+/**
+ * cost is what the replicas cost by the price in the hardware profile; absent without a price.
+ */
+export interface InferenceDeploymentStatusCost {
+  /**
+   * currency is the currency of the amounts, by its ISO 4217 code. Example USD.
+   */
+  currency?: string;
+  /**
+   * perHour is the price per hour of the replicas that run now, a decimal number. Example "7.36".
+   */
+  perHour?: string;
+  /**
+   * perMillionTokens is the price of a million generated tokens at the present load, a decimal number. Example "0.42".
+   */
+  perMillionTokens?: string;
+}
+/**
+ * usage is a checkpoint of the time that replicas have run. A reader adds replicasSince times the time since asOf.
+ */
+export interface InferenceDeploymentStatusUsage {
+  /**
+   * replicaSeconds is the sum over all replicas of the time from scheduled to ended, until asOf. Unit seconds. Example 86400.
+   */
+  replicaSeconds?: number;
+  /**
+   * gpuSeconds is the same sum with each replica counted as often as it has GPUs. Unit seconds. Example 345600.
+   */
+  gpuSeconds?: number;
+  /**
+   * asOf is the time up to which the sums are complete. Example "2026-11-22T10:00:00Z".
+   */
+  asOf?: string;
+  /**
+   * replicasSince is how many replicas have been running since asOf. Unit replicas. Example 3.
+   */
+  replicasSince?: number;
+}
+/**
+ * update says whether a newer pod template exists than the one that runs; set spec.restartedAt to take it.
+ */
+export interface InferenceDeploymentStatusUpdate {
+  /**
+   * available is true when there is something newer. Example true.
+   */
+  available?: boolean;
+  /**
+   * reasons are what is newer. Example [HardwareProfile].
+   *
+   * Items: One word for one thing that is newer.
+   */
+  reasons?: string[];
+}

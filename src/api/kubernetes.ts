@@ -1,0 +1,155 @@
+/**
+ * The parts of Kubernetes' built-in kinds that Infer writes and reads, in the JSON of the API (client-node's
+ * types rename `from` and turn times into Dates, which server-side apply would send wrongly).
+ */
+import type { KubeObject, ObjectMeta } from '../kube/types.ts';
+
+export interface LabelSelector {
+  matchLabels: Record<string, string>;
+}
+
+export interface EnvironmentVariable {
+  name: string;
+  value?: string;
+  valueFrom?: { secretKeyRef: { name: string; key: string } };
+}
+
+export interface HttpProbe {
+  httpGet: { path: string; port: string };
+  periodSeconds: number;
+  timeoutSeconds: number;
+  failureThreshold: number;
+}
+
+export interface Container {
+  name: string;
+  image: string;
+  imagePullPolicy?: string;
+  command?: string[];
+  args?: string[];
+  env?: EnvironmentVariable[];
+  ports?: { name: string; containerPort: number; protocol: string }[];
+  resources: { requests?: Record<string, string>; limits?: Record<string, string> };
+  volumeMounts: { name: string; mountPath: string; readOnly?: boolean; subPath?: string }[];
+  securityContext: Record<string, unknown>;
+  startupProbe?: HttpProbe;
+  readinessProbe?: HttpProbe;
+  livenessProbe?: HttpProbe;
+  lifecycle?: { preStop: { sleep: { seconds: number } } };
+  terminationMessagePolicy?: string;
+}
+
+export interface Volume {
+  name: string;
+  emptyDir?: { medium?: string; sizeLimit?: string };
+  persistentVolumeClaim?: { claimName: string; readOnly: boolean };
+}
+
+export interface PodSpec {
+  automountServiceAccountToken: boolean;
+  enableServiceLinks: boolean;
+  terminationGracePeriodSeconds: number;
+  securityContext: Record<string, unknown>;
+  initContainers?: Container[];
+  containers: Container[];
+  volumes: Volume[];
+  nodeSelector?: Record<string, string>;
+  tolerations?: Record<string, unknown>[];
+  topologySpreadConstraints?: Record<string, unknown>[];
+  runtimeClassName?: string;
+  priorityClassName?: string;
+  imagePullSecrets?: { name: string }[];
+}
+
+export interface DeploymentStatus {
+  observedGeneration?: number;
+  replicas?: number;
+  updatedReplicas?: number;
+  readyReplicas?: number;
+  availableReplicas?: number;
+  unavailableReplicas?: number;
+  conditions?: { type: string; status: string; reason?: string; message?: string }[];
+}
+
+export interface Deployment extends KubeObject {
+  spec: {
+    /** Absent where the scaler owns it. */
+    replicas?: number;
+    selector: LabelSelector;
+    strategy: Record<string, unknown>;
+    progressDeadlineSeconds: number;
+    revisionHistoryLimit: number;
+    template: { metadata: Omit<ObjectMeta, 'name'>; spec: PodSpec };
+  };
+  status?: DeploymentStatus;
+}
+
+export interface Service extends KubeObject {
+  spec: {
+    type: string;
+    selector: Record<string, string>;
+    ports: { name: string; port: number; protocol: string; targetPort: string }[];
+  };
+}
+
+export interface PodDisruptionBudget extends KubeObject {
+  spec: { maxUnavailable: number; unhealthyPodEvictionPolicy: string; selector: LabelSelector };
+}
+
+export interface NetworkPolicyPeer {
+  namespaceSelector?: LabelSelector;
+  podSelector?: LabelSelector;
+  ipBlock?: { cidr: string; except?: string[] };
+}
+
+export interface NetworkPolicy extends KubeObject {
+  spec: {
+    podSelector: LabelSelector;
+    policyTypes: string[];
+    ingress: { from: NetworkPolicyPeer[]; ports: { port: number; protocol: string }[] }[];
+    egress: { to?: NetworkPolicyPeer[]; ports: { port: number; protocol: string }[] }[];
+  };
+}
+
+export interface ContainerState {
+  waiting?: { reason?: string; message?: string };
+  running?: { startedAt?: string };
+  terminated?: { exitCode: number; reason?: string; message?: string; signal?: number };
+}
+
+export interface ContainerStatus {
+  name: string;
+  ready: boolean;
+  restartCount: number;
+  image?: string;
+  state?: ContainerState;
+  lastState?: ContainerState;
+}
+
+/** A pod as read; it is never written. */
+export interface Pod extends KubeObject {
+  spec?: { nodeName?: string };
+  status?: {
+    phase?: string;
+    reason?: string;
+    message?: string;
+    conditions?: { type: string; status: string; reason?: string; message?: string; lastTransitionTime?: string }[];
+    initContainerStatuses?: ContainerStatus[];
+    containerStatuses?: ContainerStatus[];
+  };
+}
+
+/** One address of a Service. A condition that is absent or null is not known: `ready` then means true (API reference). */
+export interface Endpoint {
+  addresses: string[];
+  conditions?: { ready?: boolean | null; terminating?: boolean | null };
+  /** The pod. */
+  targetRef?: { kind?: string; uid?: string };
+}
+
+/** A part of a Service's addresses, as read; a pod can be in two of them for a moment. */
+export interface EndpointSlice extends KubeObject {
+  addressType: string;
+  ports?: { name?: string | null; port?: number | null }[] | null;
+  endpoints?: Endpoint[] | null;
+}
