@@ -1,0 +1,48 @@
+/** What the calls of the client take. */
+import type { RequestSample } from './metrics.ts';
+
+export interface ClientOptions {
+  userAgent?: string;
+  /** For the whole of a request that is no watch; default 30,000. */
+  requestTimeoutMs?: number;
+  /** Called once for each finished request. */
+  onRequest?: (sample: RequestSample) => void;
+}
+
+export interface CallOptions {
+  signal?: AbortSignal;
+  /** Instead of the client's. */
+  timeoutMs?: number;
+}
+
+export interface ListOptions extends CallOptions {
+  /** Absent lists all namespaces. */
+  namespace?: string;
+  labelSelector?: string;
+  /** Objects of one page. */
+  limit?: number;
+  continueToken?: string;
+}
+
+export interface ListPage<T> {
+  items: T[];
+  resourceVersion: string;
+  continueToken?: string;
+}
+
+export interface WatchOptions {
+  namespace?: string;
+  labelSelector?: string;
+  resourceVersion: string;
+  /** After which the server ends the watch. */
+  timeoutSeconds?: number;
+  /** Called when the server has accepted the watch. */
+  onOpen?: () => void;
+  signal: AbortSignal;
+}
+
+export interface DeleteOptions extends CallOptions {
+  /** Preconditions: the server refuses with 409 where they do not hold. */
+  uid?: string;
+  resourceVersion?: string;
+}
