@@ -1,0 +1,3 @@
+module infer.dev/pause
+
+go 1.24
