@@ -1,0 +1,55 @@
+import { closeSync, openSync, writeSync, ftruncateSync } from 'node:fs';
+import { downloadModel } from './download.ts';
+import { DownloadFailure, type DownloadReason } from './failure.ts';
+
+/** Kubernetes keeps 4 KiB of a termination message; readers of ours expect at most three. */
+const MAX_MESSAGE_CHARACTERS = 1_000;
+
+const environment = process.env;
+const stop = new AbortController();
+process.once('SIGTERM', () => stop.abort()).once('SIGINT', () => stop.abort());
+
+/** @throws DownloadFailure InvalidSettings where a setting of the operator is missing. */
+function setting(name: string): string {
+  const value = environment[name];
+  if (value !== undefined && value !== '') return value;
+  throw new DownloadFailure('InvalidSettings', `The environment variable ${name} is not set.`);
+}
+
+/** One sentence on stderr, and the same as JSON where Kubernetes reads why a container ended. */
+function report(reason: DownloadReason | 'Unexpected', text: string): void {
+  const token = environment['HF_TOKEN']?.trim();
+  const clean = token === undefined || token === '' ? text : text.replaceAll(token, '[token]');
+  const message = clean.slice(0, MAX_MESSAGE_CHARACTERS);
+  console.error(message);
+  try {
+    // Never made here: the kubelet has made it, and anywhere else there is none to write.
+    const file = openSync(environment['INFER_TERMINATION_LOG'] ?? '/dev/termination-log', 'r+');
+    ftruncateSync(file);
+    writeSync(file, JSON.stringify({ reason, message }));
+    closeSync(file);
+  } catch {
+    // The sentence is in the log; there is nowhere else to say it.
+  }
+}
+
+try {
+  await downloadModel({
+    model: setting('INFER_MODEL_ID'),
+    revision: setting('INFER_MODEL_REVISION'),
+    directory: setting('INFER_MODEL_DIRECTORY'),
+    endpoint: environment['HF_ENDPOINT'] ?? 'https://huggingface.co',
+    token: environment['HF_TOKEN'],
+    signal: stop.signal,
+    log: console.log,
+  });
+} catch (error) {
+  if (stop.signal.aborted) {
+    console.error('Stopped; what has been downloaded stays for the next run.');
+    process.exitCode = 143;
+  } else {
+    const known = error instanceof DownloadFailure;
+    report(known ? error.reason : 'Unexpected', error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  }
+}
