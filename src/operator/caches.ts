@@ -1,0 +1,138 @@
+/** The informers of the operator: what it watches, which fields it keeps, and by what it looks things up. */
+import { effectiveSpec } from '../api/defaults.ts';
+import type { CatalogModel } from '../api/generated/catalog-model.ts';
+import type { HardwareProfile } from '../api/generated/hardware-profile.ts';
+import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
+import type { Deployment, NetworkPolicy, Pod, PodDisruptionBudget, Service } from '../api/kubernetes.ts';
+import {
+  COMPONENT_LABEL,
+  DEPLOYMENT_LABEL,
+  DEPLOYMENT_UID_LABEL,
+  MANAGED_BY,
+  MANAGED_BY_LABEL,
+  REPLICA_COMPONENT,
+} from '../api/labels.ts';
+import {
+  catalogModels,
+  deployments,
+  hardwareProfiles,
+  inferenceDeployments,
+  networkPolicies,
+  podDisruptionBudgets,
+  pods,
+  services,
+} from '../api/resources.ts';
+import type { KubeClient } from '../kube/client.ts';
+import { Informer } from '../kube/informer.ts';
+import type { KubeMetrics } from '../kube/metrics.ts';
+import type { KubeObject, Logger, Resource } from '../kube/types.ts';
+
+export interface Caches {
+  inferenceDeployments: Informer<InferenceDeployment>;
+  hardwareProfiles: Informer<HardwareProfile>;
+  catalogModels: Informer<CatalogModel>;
+  deployments: Informer<Deployment>;
+  services: Informer<Service>;
+  podDisruptionBudgets: Informer<PodDisruptionBudget>;
+  networkPolicies: Informer<NetworkPolicy>;
+  pods: Informer<Pod>;
+}
+
+export interface CacheOptions {
+  client: KubeClient;
+  /** The only namespace whose deployments are looked after; all when absent. */
+  watchNamespace: string | undefined;
+  /** Infer's own namespace: profiles and catalogue. */
+  namespace: string;
+  relistIntervalMs: number;
+  logger: Logger;
+  metrics: KubeMetrics;
+}
+
+/** Returns the informers, not started. */
+export function createCaches(options: CacheOptions): Caches {
+  const { client, logger, metrics, namespace, relistIntervalMs, watchNamespace } = options;
+  const common = { client, logger, metrics, relistIntervalMs };
+  const watched = { ...common, ...(watchNamespace !== undefined && { namespace: watchNamespace }) };
+  // Children keep managedFields: they tell whether a field that we applied was changed, and who owns `replicas`.
+  const child = <T extends KubeObject>(resource: Resource<T>): Informer<T> =>
+    new Informer<T>({
+      ...watched,
+      resource,
+      labelSelector: `${MANAGED_BY_LABEL}=${MANAGED_BY}`,
+      decode: (object) => object,
+    });
+  return {
+    inferenceDeployments: new Informer({
+      ...watched,
+      resource: inferenceDeployments,
+      decode: withoutManagedFields,
+      indexes: {
+        profile: (resource) => [effectiveSpec(resource.spec).hardwareProfile],
+        modelId: (resource) => (resource.spec.model.id === undefined ? [] : [resource.spec.model.id]),
+      },
+    }),
+    hardwareProfiles: new Informer({ ...common, namespace, resource: hardwareProfiles, decode: withoutManagedFields }),
+    catalogModels: new Informer({
+      ...common,
+      namespace,
+      resource: catalogModels,
+      decode: withoutManagedFields,
+      indexes: { modelId: (model) => [model.spec.modelId] },
+    }),
+    deployments: child(deployments),
+    services: child(services),
+    podDisruptionBudgets: child(podDisruptionBudgets),
+    networkPolicies: child(networkPolicies),
+    pods: new Informer({
+      ...watched,
+      resource: pods,
+      labelSelector: `${COMPONENT_LABEL}=${REPLICA_COMPONENT}`,
+      decode: decodePod,
+      indexes: { deployment: (pod) => [replicaIndexKey(pod)] },
+    }),
+  };
+}
+
+function withoutManagedFields<T extends KubeObject>(object: T): T {
+  const { managedFields: _dropped, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+/**
+ * Returns the key under which the cache finds the replicas of a deployment. A label alone says nothing: only what a
+ * ReplicaSet made, in the deployment's own namespace, counts as a replica.
+ */
+function replicaIndexKey(pod: Pod): string {
+  const made = pod.metadata.ownerReferences?.some(
+    ({ kind, controller }) => kind === 'ReplicaSet' && controller === true,
+  );
+  return made ? `${pod.metadata.namespace}/${pod.metadata.labels?.[DEPLOYMENT_UID_LABEL] ?? ''}` : '';
+}
+
+function pick<T extends object, K extends keyof T>(object: T, keys: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(keys.filter((key) => key in object).map((key) => [key, object[key]])) as Pick<T, K>;
+}
+
+const POD_METADATA = [
+  'name',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'ownerReferences',
+] as const;
+const POD_STATUS = ['phase', 'reason', 'message', 'conditions', 'initContainerStatuses', 'containerStatuses'] as const;
+
+/** A pod is by far the largest and most numerous object; only what diagnosis reads is kept. */
+function decodePod(pod: Pod): Pod {
+  return {
+    metadata: {
+      ...pick(pod.metadata, POD_METADATA),
+      labels: pick(pod.metadata.labels ?? {}, [DEPLOYMENT_LABEL, DEPLOYMENT_UID_LABEL]),
+    },
+    spec: pick(pod.spec ?? {}, ['nodeName']),
+    status: pick(pod.status ?? {}, POD_STATUS),
+  };
+}

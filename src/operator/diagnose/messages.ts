@@ -1,0 +1,46 @@
+/** Text that comes from containers and nodes, made fit for status: it is hostile input. */
+import type { ReplicaReason } from '../../api/conditions.ts';
+
+const MAX_LENGTH = 300;
+
+const SECRETS: readonly [RegExp, string][] = [
+  [/\bhf_[A-Za-z0-9]{8,}/g, 'hf_***'],
+  [/\binfer_[A-Za-z0-9_-]{16,}/g, 'infer_***'],
+  [/\b(bearer)\s+[^\s"']+/gi, '$1 ***'],
+  [/(:\/\/)[^\s/@:]+:[^\s/@]+@/g, '$1***@'],
+];
+
+/** Returns `text` on one line of at most 300 characters, without control characters and without anything like a secret. */
+export function hostileText(text: string): string {
+  let clean = text.replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
+  for (const [pattern, replacement] of SECRETS) clean = clean.replaceAll(pattern, replacement);
+  return clean.length <= MAX_LENGTH ? clean : `${clean.slice(0, MAX_LENGTH - 1)}…`;
+}
+
+const DOWNLOAD_REASONS: ReadonlySet<string> = new Set<ReplicaReason>([
+  'ModelNotFound',
+  'ModelGated',
+  'TokenInvalid',
+  'HubUnreachable',
+  'DiskFull',
+]);
+
+/**
+ * Returns the reason and message that the download container left in its termination message (JSON, see
+ * src/preflight); anything else counts as `DownloadFailed`.
+ */
+export function parseDownloadFailure(text: string | undefined): { reason: ReplicaReason; message: string } {
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    if (typeof value === 'object' && value !== null && 'reason' in value && 'message' in value) {
+      const reason = value.reason === 'RevisionNotFound' ? 'ModelNotFound' : String(value.reason);
+      return {
+        reason: DOWNLOAD_REASONS.has(reason) ? (reason as ReplicaReason) : 'DownloadFailed',
+        message: hostileText(String(value.message)),
+      };
+    }
+  } catch {
+    // Not JSON: the container was killed or crashed before it could say why.
+  }
+  return { reason: 'DownloadFailed', message: 'The download ended without saying why; it will be tried again.' };
+}

@@ -1,0 +1,207 @@
+/**
+ * Pure: one pod → what that replica is doing and, if it does not serve, why and what to do. A failure stays reported
+ * while Kubernetes tries again (running, back-off, running, ...), so that a steady failure does not flap.
+ */
+import type { ReplicaReason } from '../../api/conditions.ts';
+import type { ContainerStatus, Pod } from '../../api/kubernetes.ts';
+import { hostileText, parseDownloadFailure } from './messages.ts';
+
+export interface ReplicaState {
+  phase: 'ready' | 'starting' | 'draining' | 'failed';
+  /** Absent for a replica that serves. */
+  problem?: { reason: ReplicaReason; message: string };
+}
+
+/** What the messages name. */
+export interface ReplicaContext {
+  namespace: string;
+  /** The Deployment's name, for the commands that a message suggests. */
+  deploymentName: string;
+  profileName: string;
+  /** For example `1 nvidia.com/gpu`; absent for a CPU profile. */
+  accelerator?: string;
+  tokenSecret?: { name: string; key: string };
+}
+
+/** From this many restarts on a failing engine is said to loop. */
+const CRASH_LOOP_RESTARTS = 3;
+
+/** Returns the state of the replica `pod`. */
+export function diagnoseReplica(pod: Pod, context: ReplicaContext): ReplicaState {
+  if (pod.metadata.deletionTimestamp !== undefined) {
+    return {
+      phase: 'draining',
+      problem: { reason: 'Draining', message: 'A replica finishes its requests and leaves.' },
+    };
+  }
+  if (isOver(pod)) {
+    const detail = hostileText(pod.status?.message ?? pod.status?.reason ?? 'no reason given');
+    return failed(
+      pod.status?.reason === 'Evicted' ? 'Evicted' : 'EndedByNode',
+      `The node ended a replica: ${detail}. Kubernetes starts another.`,
+    );
+  }
+  if (condition(pod, 'Ready')?.status === 'True') return { phase: 'ready' };
+  return (
+    unscheduled(pod, context) ??
+    download(status(pod, 'initContainerStatuses', 'download'), context) ??
+    engine(pod, status(pod, 'containerStatuses', 'engine'), context)
+  );
+}
+
+/**
+ * Returns true for a pod that has ended for good and only waits to be cleaned up. Its ReplicaSet has replaced it, so it
+ * holds no GPU and tells of the past.
+ */
+export function isOver(pod: Pod): boolean {
+  return pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
+}
+
+function failed(reason: ReplicaReason, message: string): ReplicaState {
+  return { phase: 'failed', problem: { reason, message } };
+}
+
+function starting(reason: ReplicaReason, message: string): ReplicaState {
+  return { phase: 'starting', problem: { reason, message } };
+}
+
+type PodCondition = NonNullable<NonNullable<Pod['status']>['conditions']>[number];
+
+function condition(pod: Pod, type: string): PodCondition | undefined {
+  return pod.status?.conditions?.find((candidate) => candidate.type === type);
+}
+
+function status(
+  pod: Pod,
+  list: 'initContainerStatuses' | 'containerStatuses',
+  name: string,
+): ContainerStatus | undefined {
+  return pod.status?.[list]?.find((candidate) => candidate.name === name);
+}
+
+function unscheduled(pod: Pod, context: ReplicaContext): ReplicaState | undefined {
+  const scheduled = condition(pod, 'PodScheduled');
+  if (scheduled?.status !== 'False') {
+    return pod.spec?.nodeName === undefined && scheduled === undefined
+      ? starting('Scheduling', 'Kubernetes is choosing a node.')
+      : undefined;
+  }
+  // "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. preemption: ...": the rest explains preemption only.
+  const said = hostileText((scheduled.message ?? '').split('. ')[0] ?? '');
+  if (said.includes('persistentvolumeclaim')) {
+    return starting(
+      'Unschedulable',
+      `The volume with the model cannot be used: ${said}. Create the claim in namespace ${context.namespace}, or name another in spec.model.claim.`,
+    );
+  }
+  if (context.accelerator === undefined) {
+    return starting(
+      'Unschedulable',
+      `No node can take a replica of profile ${context.profileName}: ${said}. Free capacity or change the profile.`,
+    );
+  }
+  const next = /affinity|selector|taint/.test(said)
+    ? 'Check the profile against the labels and taints of the nodes, or free such a node.'
+    : 'Free a GPU, add a node, or lower minReplicas.';
+  return starting(
+    'WaitingForGPU',
+    `No node has ${context.accelerator} free for profile ${context.profileName}: ${said}. ${next}`,
+  );
+}
+
+function imagePull(container: ContainerStatus): ReplicaState | undefined {
+  const waiting = container.state?.waiting;
+  if (!/^(ErrImage|ImagePull|ImageInspect|InvalidImage|Registry)/.test(waiting?.reason ?? '')) return undefined;
+  const image = container.image === undefined ? 'the image' : `image ${container.image}`;
+  const next =
+    container.name === 'download'
+      ? "It is the image of this install of Infer: check the operator's INFER_IMAGE, and imagePullSecrets of the profile."
+      : 'Check the name and tag in the profile, and imagePullSecrets if the registry needs credentials.';
+  return failed('ImagePullFailed', `The node cannot pull ${image} of container ${container.name}. ${next}`);
+}
+
+function configuration(container: ContainerStatus, context: ReplicaContext): ReplicaState | undefined {
+  const waiting = container.state?.waiting;
+  if (waiting?.reason !== 'CreateContainerConfigError' && waiting?.reason !== 'CreateContainerError') return undefined;
+  if (context.tokenSecret && /secret/i.test(waiting.message ?? '')) {
+    const { name, key } = context.tokenSecret;
+    return failed(
+      'TokenMissing',
+      `Namespace ${context.namespace} has no Secret ${name} with key ${key}. Create it: kubectl -n ${context.namespace} create secret generic ${name} --from-file=${key}=FILE`,
+    );
+  }
+  return failed(
+    'ContainerConfigInvalid',
+    `Kubernetes cannot create container ${container.name}: ${hostileText(waiting.message ?? 'no message')}`,
+  );
+}
+
+type End = NonNullable<NonNullable<ContainerStatus['state']>['terminated']>;
+
+/** How the container last ended, also while it runs again or waits to. */
+function lastEnd(container: ContainerStatus): End | undefined {
+  return container.state?.terminated ?? container.lastState?.terminated;
+}
+
+function download(container: ContainerStatus | undefined, context: ReplicaContext): ReplicaState | undefined {
+  if (container === undefined || container.state?.terminated?.exitCode === 0) return undefined;
+  const blocked = imagePull(container) ?? configuration(container, context);
+  if (blocked) return blocked;
+  const end = lastEnd(container);
+  if (end?.reason === 'OOMKilled') {
+    return failed('DownloadFailed', 'The download container ran out of memory. Report this: it needs a fixed amount.');
+  }
+  if (end) {
+    const { reason, message } = parseDownloadFailure(end.message);
+    return failed(reason, message);
+  }
+  return container.state?.running
+    ? starting('Downloading', 'A replica downloads the model.')
+    : starting('Scheduling', 'The node prepares a replica.');
+}
+
+function engine(pod: Pod, container: ContainerStatus | undefined, context: ReplicaContext): ReplicaState {
+  if (container === undefined) return starting('Scheduling', 'The node prepares a replica.');
+  const blocked = imagePull(container) ?? configuration(container, context);
+  if (blocked) return blocked;
+  if (container.state?.running && wasReady(pod, container)) {
+    return failed('NotResponding', `A replica stopped answering its health probe. See: ${logs(context, false)}`);
+  }
+  // Any end is a failure, also with exit code 0: an engine that a probe gave up on may shut down in order.
+  const end = lastEnd(container);
+  if (end) return engineFailure(end, container, context);
+  if (!container.state?.running) return starting('Scheduling', 'The node prepares a replica.');
+  return starting('Loading', 'The engine loads the model.');
+}
+
+function engineFailure(
+  end: { exitCode: number; reason?: string },
+  container: ContainerStatus,
+  context: ReplicaContext,
+): ReplicaState {
+  const see = `See: ${logs(context, true)}`;
+  if (end.reason === 'OOMKilled') {
+    return failed(
+      'OutOfMemory',
+      `The engine used more host memory than profile ${context.profileName} allows. Raise resources.limits.memory of the profile.`,
+    );
+  }
+  return container.restartCount >= CRASH_LOOP_RESTARTS
+    ? failed('CrashLooping', `The engine ends with exit code ${end.exitCode} again and again. ${see}`)
+    : failed('EngineFailed', `The engine ended with exit code ${end.exitCode}. ${see}`);
+}
+
+function logs(context: ReplicaContext, previous: boolean): string {
+  const which = previous ? ' --previous' : '';
+  return `kubectl -n ${context.namespace} logs deployment/${context.deploymentName} -c engine${which}`;
+}
+
+/**
+ * A pod's Ready condition is False from its creation; a later change than the engine's start means that it was True
+ * in between.
+ */
+function wasReady(pod: Pod, container: ContainerStatus): boolean {
+  const changed = Date.parse(condition(pod, 'Ready')?.lastTransitionTime ?? '');
+  const started = Date.parse(container.state?.running?.startedAt ?? '');
+  return changed > started;
+}

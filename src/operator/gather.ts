@@ -1,0 +1,78 @@
+/** One read of the caches into a plain value; everything after it is pure until the plan is applied. */
+import { deployments, networkPolicies, podDisruptionBudgets, services } from '../api/resources.ts';
+import type { Deployment, NetworkPolicy, Pod, PodDisruptionBudget, Service } from '../api/kubernetes.ts';
+import { effectiveSpec } from '../api/defaults.ts';
+import type { HardwareProfile } from '../api/generated/hardware-profile.ts';
+import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { KubeObject, ObjectReference, Resource } from '../kube/types.ts';
+import type { Caches } from './caches.ts';
+import { childName } from './resources/names.ts';
+import type { EngineSettings } from './resources/engine.ts';
+
+export interface Children {
+  deployment: Deployment | undefined;
+  service: Service | undefined;
+  disruptionBudget: PodDisruptionBudget | undefined;
+  networkPolicy: NetworkPolicy | undefined;
+}
+
+export interface Observation {
+  resource: InferenceDeployment;
+  profile: HardwareProfile | undefined;
+  catalogueEngine: EngineSettings | undefined;
+  children: Children;
+  pods: Pod[];
+}
+
+/** The caches have not passed our own last write yet: look again shortly. */
+export const BEHIND = Symbol('behind');
+
+/**
+ * Returns what is known of the deployment `ref`; undefined when it is gone or going (Kubernetes deletes its
+ * children), and BEHIND while a cache lags behind our own writes.
+ * A child that no cache holds is read live, since caches hold only labelled objects: it may be someone else's.
+ * Throws ApiError when that read fails.
+ */
+export async function gather(
+  ref: ObjectReference,
+  caches: Caches,
+  client: KubeClient,
+  inferNamespace: string,
+): Promise<Observation | typeof BEHIND | undefined> {
+  const resource = caches.inferenceDeployments.get(ref);
+  if (resource === undefined || resource.metadata.deletionTimestamp !== undefined) return undefined;
+  const child: ObjectReference = { ...ref, name: childName(ref.name) };
+  const lagging = [
+    caches.inferenceDeployments.isBehind(ref),
+    caches.deployments.isBehind(child),
+    caches.services.isBehind(child),
+    caches.podDisruptionBudgets.isBehind(child),
+    caches.networkPolicies.isBehind(child),
+  ];
+  if (lagging.includes(true)) return BEHIND;
+
+  const find = async <T extends KubeObject>(cached: T | undefined, kind: Resource<T>): Promise<T | undefined> =>
+    cached ?? (await client.get(kind, child));
+  const spec = effectiveSpec(resource.spec);
+  const [deployment, service, disruptionBudget, networkPolicy] = await Promise.all([
+    find(caches.deployments.get(child), deployments),
+    find(caches.services.get(child), services),
+    find(caches.podDisruptionBudgets.get(child), podDisruptionBudgets),
+    find(caches.networkPolicies.get(child), networkPolicies),
+  ]);
+  return {
+    resource,
+    profile: caches.hardwareProfiles.get({ namespace: inferNamespace, name: spec.hardwareProfile }),
+    catalogueEngine: catalogueEngine(caches, spec.model.id),
+    children: { deployment, service, disruptionBudget, networkPolicy },
+    pods: caches.pods.byIndex('deployment', `${ref.namespace}/${resource.metadata.uid ?? ''}`),
+  };
+}
+
+/** Where two entries of the catalogue name one model, the first by name counts: the choice must not depend on order. */
+function catalogueEngine(caches: Caches, modelId: string | undefined): EngineSettings | undefined {
+  if (modelId === undefined) return undefined;
+  const entries = caches.catalogModels.byIndex('modelId', modelId);
+  return entries.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))[0]?.spec.engine;
+}

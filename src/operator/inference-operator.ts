@@ -1,0 +1,190 @@
+/**
+ * The operator process on the frame of `@dot-i/k8s-operator`. Its start and configuration are used; what ends the
+ * process or loses writes in it (watch, stop, status, finalizers; see docs/design/0005-process-frame.md) is replaced
+ * by src/kube, so that the dependency could go in one commit.
+ */
+import OperatorModule, { type OperatorLogger } from '@dot-i/k8s-operator';
+import type { Registry } from 'prom-client';
+import { APPLIED_ANNOTATION, RECONCILER_MANAGER } from '../api/labels.ts';
+import { untilAborted } from '../kube/abortable.ts';
+import { Applier } from '../kube/apply.ts';
+import { KubeClient } from '../kube/client.ts';
+import { EventRecorder } from '../kube/events.ts';
+import { LeaderElector } from '../kube/lease.ts';
+import { KubeMetrics } from '../kube/metrics.ts';
+import { objectKey, parseKey, type Logger } from '../kube/types.ts';
+import { WorkQueue } from '../kube/workqueue.ts';
+import { createCaches, type Caches } from './caches.ts';
+import { enqueueOnChange } from './triggers.ts';
+import { registerDeploymentMetrics } from './metrics.ts';
+import { reconcile } from './reconcile.ts';
+import { serveHealth, type HealthServer } from '../process/health-server.ts';
+import type { Settings } from './settings.ts';
+
+// The package is CommonJS: its default export arrives as a member of the module object.
+const Operator = OperatorModule.default;
+
+const WORKERS = 4;
+/** Within the pod's grace period of 30 s, with room for releasing the Lease. */
+const STOP_GRACE_MS = 15_000;
+
+export class InferenceOperator extends Operator {
+  /** Resolves when the operator has stopped; rejects when it ended by itself. */
+  readonly stopped: Promise<void>;
+
+  readonly #settings: Settings;
+  readonly #log: Logger;
+  readonly #registry: Registry;
+  readonly #metrics: KubeMetrics;
+  readonly #stop = new AbortController();
+  readonly #settleStopped: { resolve: () => void; reject: (error: unknown) => void };
+  readonly #client: KubeClient;
+  readonly #caches: Caches;
+  #server: HealthServer | undefined;
+  /** Set while this process leads; changes before that are found by the first pass over everything. */
+  #queue: WorkQueue | undefined;
+
+  constructor(settings: Settings, registry: Registry, logger: Logger) {
+    super(frameLogger(logger));
+    this.#settings = settings;
+    this.#log = logger;
+    this.#registry = registry;
+    this.#metrics = new KubeMetrics({ registry, prefix: 'infer_' });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.stopped = promise;
+    this.#settleStopped = { resolve, reject };
+    this.#client = KubeClient.fromKubeConfig(this.kubeConfig, {
+      userAgent: 'infer-operator',
+      onRequest: this.#metrics.observeRequest,
+    });
+    this.#caches = createCaches({
+      client: this.#client,
+      watchNamespace: settings.watchNamespace,
+      namespace: settings.namespace,
+      relistIntervalMs: settings.relistIntervalMs,
+      logger,
+      metrics: this.#metrics,
+    });
+    registerDeploymentMetrics(registry, this.#caches);
+    enqueueOnChange(this.#caches, (ref) => this.#queue?.add(objectKey(ref)));
+  }
+
+  /** The port that health and metrics are served on; undefined before the start. */
+  get port(): number | undefined {
+    return this.#server?.port;
+  }
+
+  /** Starts the health server, the caches and the election; returns at once. */
+  protected override async init(): Promise<void> {
+    const informers = Object.values(this.#caches);
+    this.#server = await serveHealth(this.#settings.port, this.#registry, () =>
+      Object.entries(this.#caches).flatMap(([kind, informer]) => (informer.hasSynced ? [] : [kind])),
+    );
+    for (const informer of informers) informer.start();
+    this.#runElections().then(this.#settleStopped.resolve, this.#settleStopped.reject);
+    this.#log.info({ port: this.#server.port, namespace: this.#settings.namespace }, 'operator started');
+  }
+
+  /** Begins an orderly stop: running passes finish, the Lease is released, then `stopped` resolves. */
+  override stop(): void {
+    this.#stop.abort();
+  }
+
+  /** Leads term after term: an API server that was away ends a term, not the process. */
+  async #runElections(): Promise<void> {
+    const elector = new LeaderElector({
+      client: this.#client,
+      namespace: this.#settings.namespace,
+      name: 'infer-operator',
+      identity: this.#settings.identity,
+      logger: this.#log,
+      metrics: this.#metrics,
+    });
+    try {
+      let ended: 'stopped' | 'lost' = 'lost';
+      while (ended === 'lost') {
+        ended = await elector.run(this.#stop.signal, (leadership, lost) =>
+          this.#lead(leadership, this.#client.writesUntil(lost, elector.isLeading)),
+        );
+      }
+    } finally {
+      await this.#close();
+    }
+  }
+
+  /** One term: every write of it goes through `client`, which refuses once another process may lead. */
+  async #lead(leadership: AbortSignal, client: KubeClient): Promise<void> {
+    const informers = Object.values(this.#caches);
+    await Promise.race([Promise.all(informers.map((informer) => informer.synced())), untilAborted(leadership)]);
+    if (leadership.aborted) return;
+    const events = new EventRecorder({
+      client,
+      reportingController: 'infer.dev/operator',
+      reportingInstance: this.#settings.identity,
+      logger: this.#log,
+      metrics: this.#metrics,
+    });
+    const applier = new Applier({ client, fieldManager: RECONCILER_MANAGER, hashAnnotation: APPLIED_ANNOTATION });
+    const context = {
+      caches: this.#caches,
+      client,
+      applier,
+      events,
+      settings: this.#settings,
+      now: () => new Date(),
+    };
+    const queue = new WorkQueue({
+      name: 'inferencedeployments',
+      workers: WORKERS,
+      process: (key) => reconcile(parseKey(key), context),
+      logger: this.#log,
+      metrics: this.#metrics,
+    });
+    this.#queue = queue;
+    for (const resource of this.#caches.inferenceDeployments.list()) queue.add(objectKey(resource.metadata));
+    queue.start();
+    this.#log.info({}, 'reconciling');
+    try {
+      await untilAborted(leadership);
+    } finally {
+      this.#queue = undefined;
+      await queue.stop(STOP_GRACE_MS);
+      await events.stop();
+    }
+  }
+
+  async #close(): Promise<void> {
+    await Promise.all(Object.values(this.#caches).map((informer) => informer.stop()));
+    await this.#server?.close();
+    await this.#client.close();
+  }
+
+  // The frame's own ways to watch and write end the process or lose writes; nothing here may fall back to them.
+  protected override watchResource(): Promise<void> {
+    return Promise.reject(new Error('Watch through an Informer of src/kube.'));
+  }
+  protected override registerCustomResourceDefinition(): Promise<never> {
+    return Promise.reject(new Error('CRDs are installed from crds/ by the manifests.'));
+  }
+  protected override setResourceStatus(): Promise<null> {
+    return Promise.reject(new Error('Status is written by reconcile.'));
+  }
+  protected override patchResourceStatus(): Promise<null> {
+    return Promise.reject(new Error('Status is written by reconcile.'));
+  }
+  protected override setResourceFinalizers(): Promise<void> {
+    return Promise.reject(new Error('Owner references clean up; there are no finalizers.'));
+  }
+  protected override handleResourceFinalizer(): Promise<boolean> {
+    return Promise.reject(new Error('Owner references clean up; there are no finalizers.'));
+  }
+}
+
+function frameLogger(logger: Logger): OperatorLogger {
+  return {
+    debug: (message) => logger.debug({}, message),
+    info: (message) => logger.info({}, message),
+    warn: (message) => logger.warn({}, message),
+    error: (message) => logger.error({}, message),
+  };
+}

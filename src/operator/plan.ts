@@ -1,0 +1,116 @@
+/** Pure: what was observed → the children to have, or why the spec is refused. */
+import type { RefusalReason } from '../api/conditions.ts';
+import { effectiveSpec } from '../api/defaults.ts';
+import type { Deployment, NetworkPolicy, PodDisruptionBudget, Service } from '../api/kubernetes.ts';
+import { DEPLOYMENT_UID_LABEL, RECONCILER_MANAGER } from '../api/labels.ts';
+import { ownersOf } from '../kube/managed-fields.ts';
+import type { KubeObject } from '../kube/types.ts';
+import type { Observation } from './gather.ts';
+import { buildDeployment, type InstallSettings } from './resources/deployment.ts';
+import { buildDisruptionBudget } from './resources/disruption-budget.ts';
+import { buildNetworkPolicy } from './resources/network-policy.ts';
+import { buildService } from './resources/service.ts';
+
+export interface Plan {
+  /** Why no child may be changed; those that exist go on serving, and may still be scaled down. */
+  refusal?: { reason: RefusalReason; message: string };
+  /** A child of a deleted resource of the same name is still going: wait until Kubernetes has deleted it. */
+  waitsForDeletion: boolean;
+  /** The spec is refused, but the live Deployment is ours. */
+  mayScaleDown?: boolean;
+  children?: {
+    service: Service;
+    networkPolicy: NetworkPolicy;
+    disruptionBudget: PodDisruptionBudget;
+    deployment: Deployment;
+  };
+}
+
+export interface PlanSettings extends InstallSettings {
+  /** Infer's own namespace, where profiles and gateways are. */
+  namespace: string;
+}
+
+/** Returns what to do for `observation`. */
+export function plan(observation: Observation, settings: PlanSettings): Plan {
+  const { resource, profile, catalogueEngine, children } = observation;
+  const ownership = ownershipOf(observation);
+  if (ownership.foreign) {
+    return {
+      waitsForDeletion: false,
+      refusal: { reason: 'NameConflict', message: conflictMessage(ownership.foreign) },
+    };
+  }
+  if (ownership.going) return { waitsForDeletion: true };
+  const refusal = profileRefusal(observation, settings);
+  if (refusal || profile === undefined) {
+    return { waitsForDeletion: false, mayScaleDown: true, ...(refusal && { refusal }) };
+  }
+  return {
+    waitsForDeletion: false,
+    children: {
+      service: buildService(resource),
+      networkPolicy: buildNetworkPolicy(resource, settings),
+      disruptionBudget: buildDisruptionBudget(resource),
+      deployment: buildDeployment({
+        resource,
+        profile: profile.spec,
+        catalogueEngine,
+        replicas: replicasToSend(children.deployment),
+        install: settings,
+      }),
+    },
+  };
+}
+
+/**
+ * The hand-over of `replicas`: created with 0, the live value sent until another manager owns the field, then left
+ * out. (Dropping a field that we alone own would reset it to the API's default of 1.)
+ */
+function replicasToSend(live: Deployment | undefined): number | undefined {
+  if (live === undefined) return 0;
+  const others = ownersOf(live, ['spec', 'replicas']).filter((manager) => manager !== RECONCILER_MANAGER);
+  return others.length > 0 ? undefined : (live.spec.replicas ?? 0);
+}
+
+function profileRefusal({ resource, profile }: Observation, settings: PlanSettings): Plan['refusal'] {
+  const { namespace } = resource.metadata;
+  if (profile === undefined) {
+    const name = effectiveSpec(resource.spec).hardwareProfile;
+    return {
+      reason: 'UnknownHardwareProfile',
+      message: `There is no HardwareProfile ${name} in namespace ${settings.namespace}. List those there are: kubectl -n ${settings.namespace} get hardwareprofiles`,
+    };
+  }
+  const allowed = profile.spec.allowedNamespaces;
+  if (allowed === undefined || allowed.includes(namespace ?? '')) return undefined;
+  return {
+    reason: 'ProfileNotAllowed',
+    message: `Profile ${profile.metadata.name} may not be used in namespace ${namespace}. Choose another profile, or ask the platform team to add the namespace to its allowedNamespaces.`,
+  };
+}
+
+function conflictMessage(foreign: KubeObject): string {
+  return `${foreign.kind ?? 'An object'} ${foreign.metadata.name} exists and does not belong to this deployment. Delete or rename it, or rename the deployment.`;
+}
+
+/** Children are matched by the owner's UID, never by name: a re-created resource must not take over its predecessor's. */
+function ownershipOf({ resource, children }: Observation): { foreign?: KubeObject; going: boolean } {
+  let going = false;
+  const named: [string, KubeObject | undefined][] = [
+    ['Deployment', children.deployment],
+    ['Service', children.service],
+    ['PodDisruptionBudget', children.disruptionBudget],
+    ['NetworkPolicy', children.networkPolicy],
+  ];
+  for (const [kind, child] of named) {
+    if (child === undefined) continue;
+    const owner = child.metadata.ownerReferences?.find((reference) => reference.controller);
+    // Someone stripped the owner reference: the label still says whose it is, and the next apply restores it.
+    if (owner === undefined && child.metadata.labels?.[DEPLOYMENT_UID_LABEL] === resource.metadata.uid) continue;
+    const predecessor = owner?.kind === resource.kind && owner?.name === resource.metadata.name;
+    if (owner?.uid !== resource.metadata.uid && !predecessor) return { foreign: { ...child, kind }, going };
+    if (owner?.uid !== resource.metadata.uid || child.metadata.deletionTimestamp !== undefined) going = true;
+  }
+  return { going };
+}

@@ -1,0 +1,183 @@
+import { describe, expect, test } from '@jest/globals';
+import { decide } from '../autoscaler/decide.ts';
+import { effectiveSpec } from '../api/defaults.ts';
+import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
+import type { DeploymentStatus } from '../api/kubernetes.ts';
+import {
+  hardwareProfile,
+  inferenceDeployment,
+  INSTALL,
+  observation,
+  readyPod,
+  replicaPod,
+} from '../../test/support/resources.ts';
+import type { Observation } from './gather.ts';
+import { plan } from './plan.ts';
+import { computeStatus } from './status.ts';
+
+const NOW = new Date('2026-01-01T00:00:00Z');
+
+function statusOf(seen: Observation, applyFailure?: string, now = NOW): InferenceDeploymentStatus {
+  const decision = decide(effectiveSpec(seen.resource.spec));
+  const gatewayUrl = 'https://infer.example.com/v1';
+  return computeStatus({ observation: seen, plan: plan(seen, INSTALL), decision, applyFailure, gatewayUrl }, now);
+}
+
+/** `TYPE=STATUS/REASON` of each condition. */
+function verdicts(status: InferenceDeploymentStatus): Record<string, string> {
+  return Object.fromEntries((status.conditions ?? []).map(({ type, status: is, reason }) => [type, `${is}/${reason}`]));
+}
+
+function deploymentWith(seen: Observation, status: DeploymentStatus): Observation {
+  const planned = plan(seen, INSTALL).children?.deployment;
+  if (!planned) throw new Error('the plan has no Deployment');
+  const deployment = { ...planned, metadata: { ...planned.metadata, generation: 1 }, status };
+  return { ...seen, children: { ...seen.children, deployment } };
+}
+
+const settled: DeploymentStatus = { observedGeneration: 1, replicas: 1, updatedReplicas: 1 };
+const loading = replicaPod({ state: { running: { startedAt: '2026-01-01T00:00:10Z' } } });
+
+describe('computeStatus', () => {
+  test('says where and by which name clients reach the deployment', () => {
+    expect(statusOf(observation()).endpoint).toEqual({ baseUrl: 'https://infer.example.com/v1', model: 'chat' });
+  });
+
+  test('a new deployment is accepted and not ready', () => {
+    expect(verdicts(statusOf(observation()))).toEqual({
+      Ready: 'False/Scheduling',
+      Accepted: 'True/Valid',
+      Available: 'False/Scheduling',
+      ReplicasReady: 'False/Scheduling',
+      Progressing: 'True/Scaling',
+    });
+  });
+
+  test('one that serves is ready', () => {
+    const status = statusOf(deploymentWith(observation({ pods: [readyPod()] }), settled));
+    expect(verdicts(status)).toEqual({
+      Ready: 'True/Serving',
+      Accepted: 'True/Valid',
+      Available: 'True/Serving',
+      ReplicasReady: 'True/AllReady',
+      Progressing: 'True/Complete',
+    });
+    expect(status.replicas).toEqual({ desired: 1, ready: 1, starting: 0, draining: 0, failed: 0 });
+  });
+
+  test('one of two replicas serving is ready below the minimum, and says what the other waits for', () => {
+    const seen = observation({ resource: inferenceDeployment({ minReplicas: 2 }), pods: [readyPod(), loading] });
+    expect(verdicts(statusOf(deploymentWith(seen, { ...settled, replicas: 2, updatedReplicas: 2 })))).toMatchObject({
+      Ready: 'True/ServingBelowMinimum',
+      ReplicasReady: 'False/Loading',
+    });
+  });
+
+  test('of several problems the one that needs a person is shown', () => {
+    const crashed = replicaPod({ restartCount: 9, lastState: { terminated: { exitCode: 1 } } });
+    const seen = observation({ resource: inferenceDeployment({ minReplicas: 2 }), pods: [loading, crashed] });
+    expect(verdicts(statusOf(seen))['Ready']).toBe('False/CrashLooping');
+  });
+
+  test('a refused spec is not ready although replicas still serve', () => {
+    const status = statusOf(observation({ profile: undefined, pods: [readyPod()] }));
+    expect(verdicts(status)).toMatchObject({ Ready: 'False/UnknownHardwareProfile', Available: 'True/Serving' });
+  });
+
+  test('suspended is suspended, also while the last replica leaves', () => {
+    const leaving = { ...readyPod(), metadata: { name: 'p', deletionTimestamp: '2026-01-01T00:00:00Z' } };
+    const seen = observation({ resource: inferenceDeployment({ suspend: true }), pods: [leaving] });
+    expect(verdicts(statusOf(seen))).toMatchObject({ Ready: 'False/Suspended', ReplicasReady: 'True/AllReady' });
+  });
+
+  test.each([
+    [
+      'pods "infer-chat-7d-x2x" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=1',
+      'QuotaExceeded',
+      /no room for another replica: exceeded quota: gpus/,
+    ],
+    [
+      'pods "infer-chat-7d-x2x" is forbidden: violates PodSecurity "restricted:latest"',
+      'PodsRefused',
+      /refuses to create replicas: violates PodSecurity/,
+    ],
+  ])('ReplicaSet failure %j becomes %s without the generated name', (message, reason, says) => {
+    const failure = { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message };
+    const status = statusOf(deploymentWith(observation(), { ...settled, replicas: 0, conditions: [failure] }));
+    const ready = status.conditions?.find(({ type }) => type === 'Ready');
+    expect(ready).toMatchObject({ status: 'False', reason, message: expect.stringMatching(says) });
+    expect(ready?.message).not.toMatch(/x2x/);
+  });
+
+  test('an exceeded deadline is no progress', () => {
+    const late = { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' };
+    const seen = deploymentWith(observation({ pods: [loading] }), { ...settled, conditions: [late] });
+    expect(verdicts(statusOf(seen))['Progressing']).toBe('False/DeadlineExceeded');
+  });
+
+  test('what Kubernetes refuses is shown', () => {
+    const status = statusOf(observation(), 'Kubernetes refused a change: denied by policy');
+    expect(verdicts(status)).toMatchObject({ Ready: 'False/ApplyFailed', Progressing: 'False/ApplyFailed' });
+    expect(status.conditions?.find(({ type }) => type === 'Ready')?.message).toMatch(/denied by policy/);
+  });
+
+  test('a broken new revision is said while the old one serves all that is wanted', () => {
+    const broken = replicaPod({ image: 'registry.example/nope:1', state: { waiting: { reason: 'ErrImagePull' } } });
+    const seen = deploymentWith(observation({ pods: [readyPod(), broken] }), { ...settled, replicas: 2 });
+    expect(verdicts(statusOf(seen))).toMatchObject({
+      Ready: 'True/Serving',
+      ReplicasReady: 'True/AllReady',
+      Progressing: 'False/ImagePullFailed',
+    });
+  });
+
+  test('a new revision that is still loading is a rollout', () => {
+    const seen = deploymentWith(observation({ pods: [readyPod(), loading] }), { ...settled, replicas: 2 });
+    expect(verdicts(statusOf(seen))['Progressing']).toBe('True/RollingOut');
+  });
+
+  test('a pod that a node ended long ago neither costs nor hides what its successor does', () => {
+    const profile = hardwareProfile({ price: { currency: 'USD', perGpuHour: '2' } });
+    const ended = replicaPod({}, { phase: 'Failed', reason: 'UnexpectedAdmissionError', message: 'no device' });
+    const status = statusOf(observation({ profile, pods: [ended, loading] }));
+    expect(verdicts(status)['Ready']).toBe('False/Loading');
+    expect(status.cost?.perHour).toBe('2.00');
+    expect(status.replicas?.failed).toBe(0);
+    expect(verdicts(statusOf(observation({ profile, pods: [ended] })))['Ready']).toBe('False/EndedByNode');
+  });
+
+  test("another controller's condition is not sent along", () => {
+    const seen = observation();
+    const foreign = {
+      type: 'Audited',
+      status: 'True',
+      reason: 'Fine',
+      message: 'm',
+      lastTransitionTime: NOW.toISOString(),
+    } as const;
+    seen.resource.status = { conditions: [foreign] };
+    expect(Object.keys(verdicts(statusOf(seen)))).not.toContain('Audited');
+  });
+
+  test('a later pass over the same state changes nothing, so nothing is written', () => {
+    const seen = deploymentWith(observation({ pods: [loading] }), settled);
+    const first = statusOf(seen);
+    seen.resource.status = first;
+    expect(statusOf(seen, undefined, new Date('2026-01-02T00:00:00Z'))).toEqual(first);
+  });
+
+  test('cost counts the replicas that hold a GPU', () => {
+    const profile = hardwareProfile({
+      accelerator: { resource: 'nvidia.com/gpu', count: 2, memoryGiB: 80 },
+      price: { currency: 'EUR', perGpuHour: '1.80' },
+    });
+    const waiting = {
+      metadata: { name: 'w' },
+      status: { conditions: [{ type: 'PodScheduled', status: 'False', message: '1 Insufficient nvidia.com/gpu' }] },
+    };
+    expect(statusOf(observation({ profile, pods: [readyPod(), waiting] })).cost).toEqual({
+      currency: 'EUR',
+      perHour: '3.60',
+    });
+  });
+});

@@ -1,0 +1,157 @@
+/** Pure: observation, plan and decision → the status to show. Messages are stable sentences, so steady states write nothing. */
+import type { Decision } from '../autoscaler/decide.ts';
+import { REASON_ORDER, type ConditionType } from '../api/conditions.ts';
+import { effectiveSpec } from '../api/defaults.ts';
+import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
+import type { Deployment } from '../api/kubernetes.ts';
+import { setCondition, type Condition } from '../kube/conditions.ts';
+import { hostileText } from './diagnose/messages.ts';
+import { diagnoseReplica, isOver, type ReplicaContext, type ReplicaState } from './diagnose/replica.ts';
+import type { Observation } from './gather.ts';
+import type { Plan } from './plan.ts';
+import { costPerHour } from './cost.ts';
+import { childName } from './resources/names.ts';
+import {
+  availableVerdict,
+  progressingVerdict,
+  readyVerdict,
+  replicasReadyVerdict,
+  type Problem,
+  type Verdict,
+} from './verdicts.ts';
+
+export interface StatusInput {
+  observation: Observation;
+  plan: Plan;
+  decision: Decision;
+  /** What the API server answered when the children were applied, if it refused. */
+  applyFailure: string | undefined;
+  /** The gateways' base URL, where the install has set one. */
+  gatewayUrl: string | undefined;
+}
+
+/** Returns the whole status of the deployment at `now`. */
+export function computeStatus(input: StatusInput, now: Date): InferenceDeploymentStatus {
+  const { observation, decision, gatewayUrl } = input;
+  const context = replicaContext(observation);
+  // Pods that ended for good count only where nothing else tells why there is no replica.
+  const live = observation.pods.filter((pod) => !isOver(pod));
+  const states = (live.length > 0 ? live : observation.pods).map((pod) => diagnoseReplica(pod, context));
+  const cost = costPerHour(observation.profile?.spec, states.filter(isPlaced).length);
+  return {
+    conditions: conditions(input, states, now),
+    observedGeneration: observation.resource.metadata.generation ?? 0,
+    endpoint: {
+      ...(gatewayUrl !== undefined && { baseUrl: gatewayUrl }),
+      model: observation.resource.metadata.name,
+    },
+    replicas: {
+      desired: decision.replicas,
+      ready: count(states, 'ready'),
+      starting: count(states, 'starting'),
+      draining: count(states, 'draining'),
+      failed: count(states, 'failed'),
+    },
+    scaling: { desiredReplicas: decision.replicas, reason: decision.reason, message: decision.message },
+    ...(cost && { cost }),
+  };
+}
+
+function conditions(
+  { observation, plan, decision, applyFailure }: StatusInput,
+  states: ReplicaState[],
+  now: Date,
+): Condition[] {
+  const { resource, children } = observation;
+  const desired = decision.replicas;
+  const ready = count(states, 'ready');
+  const problem = worst([
+    ...deploymentProblems(plan, applyFailure, children.deployment),
+    ...states.flatMap((state) => state.problem ?? []),
+  ]);
+  const accepted: Verdict = plan.refusal
+    ? { status: 'False', ...plan.refusal }
+    : { status: 'True', reason: 'Valid', message: 'The spec is valid and its hardware profile exists.' };
+  const available = availableVerdict(ready, decision.reason === 'Suspended', problem);
+  const progress = { deployment: children.deployment, ready, desired, problem };
+  const verdicts: [ConditionType, Verdict][] = [
+    ['Ready', readyVerdict(accepted, available, ready, desired)],
+    ['Accepted', accepted],
+    ['Available', available],
+    ['ReplicasReady', replicasReadyVerdict(ready, desired, problem)],
+    ['Progressing', progressingVerdict(progress)],
+  ];
+  const observedGeneration = resource.metadata.generation ?? 0;
+  // Only our own: another controller's condition that we sent along would become ours.
+  const own = (resource.status?.conditions ?? []).filter((condition) =>
+    verdicts.some(([type]) => type === condition.type),
+  );
+  return verdicts.reduce<Condition[]>(
+    (all, [type, verdict]) => setCondition(all, { type, observedGeneration, ...verdict }, now),
+    own,
+  );
+}
+
+function count(states: readonly ReplicaState[], phase: ReplicaState['phase']): number {
+  return states.filter((state) => state.phase === phase).length;
+}
+
+/** A replica costs from when it holds its GPU: not while it waits for one. */
+function isPlaced(state: ReplicaState): boolean {
+  const reason = state.problem?.reason;
+  const unplaced: readonly (string | undefined)[] = ['WaitingForGPU', 'Unschedulable', 'Evicted', 'EndedByNode'];
+  return !unplaced.includes(reason);
+}
+
+function replicaContext({ resource, profile }: Observation): ReplicaContext {
+  const spec = effectiveSpec(resource.spec);
+  const accelerator = profile?.spec.accelerator;
+  const { tokenSecretRef } = spec.model;
+  return {
+    namespace: resource.metadata.namespace ?? '',
+    deploymentName: childName(resource.metadata.name),
+    profileName: spec.hardwareProfile,
+    ...(accelerator && { accelerator: `${accelerator.count ?? 1} ${accelerator.resource ?? 'nvidia.com/gpu'}` }),
+    ...(tokenSecretRef && { tokenSecret: { name: tokenSecretRef.name, key: tokenSecretRef.key ?? 'token' } }),
+  };
+}
+
+function deploymentProblems(
+  plan: Plan,
+  applyFailure: string | undefined,
+  deployment: Deployment | undefined,
+): Problem[] {
+  const refused = podsRefused(deployment);
+  return [
+    ...(plan.waitsForDeletion
+      ? [
+          {
+            reason: 'WaitingForDeletion' as const,
+            message: 'Objects of a deleted deployment of this name are still being removed; waits until they are gone.',
+          },
+        ]
+      : []),
+    ...(applyFailure === undefined ? [] : [{ reason: 'ApplyFailed' as const, message: applyFailure }]),
+    ...(refused ? [refused] : []),
+  ];
+}
+
+/** The ReplicaSet could not create pods: quota, Pod Security, a webhook. */
+function podsRefused(deployment: Deployment | undefined): Problem | undefined {
+  const failure = deployment?.status?.conditions?.find(
+    (condition) => condition.type === 'ReplicaFailure' && condition.status === 'True',
+  );
+  if (failure === undefined) return undefined;
+  // `pods "infer-a-6d4c-x2x" is forbidden: exceeded quota: ...`: the generated name changes with each try.
+  const said = hostileText((failure.message ?? '').replace(/^pods "[^"]*" is forbidden: /, ''));
+  return said.includes('exceeded quota')
+    ? {
+        reason: 'QuotaExceeded',
+        message: `The namespace's ResourceQuota has no room for another replica: ${said}. Raise the quota or lower minReplicas.`,
+      }
+    : { reason: 'PodsRefused', message: `Kubernetes refuses to create replicas: ${said}` };
+}
+
+function worst(problems: readonly Problem[]): Problem | undefined {
+  return problems.toSorted((a, b) => REASON_ORDER.indexOf(a.reason) - REASON_ORDER.indexOf(b.reason))[0];
+}

@@ -1,0 +1,89 @@
+/** Pure: the verdict of each condition. Messages are stable sentences without numbers that change. */
+import type { ReplicaReason } from '../api/conditions.ts';
+import type { Deployment } from '../api/kubernetes.ts';
+import type { Condition } from '../kube/conditions.ts';
+
+export type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>;
+
+export interface Problem {
+  reason: ReplicaReason;
+  message: string;
+}
+
+export interface ProgressInput {
+  deployment: Deployment | undefined;
+  ready: number;
+  desired: number;
+  /** The worst that a replica suffers from. */
+  problem: Problem | undefined;
+}
+
+/** Does a replica serve? */
+export function availableVerdict(ready: number, suspended: boolean, problem: Problem | undefined): Verdict {
+  if (ready > 0) return { status: 'True', reason: 'Serving', message: 'At least one replica serves requests.' };
+  if (suspended) {
+    return {
+      status: 'False',
+      reason: 'Suspended',
+      message: 'Stopped by spec.suspend; set it to false to start again.',
+    };
+  }
+  return { status: 'False', ...(problem ?? { reason: 'Scheduling', message: 'Kubernetes is creating the replicas.' }) };
+}
+
+/** Do all that are wanted serve? */
+export function replicasReadyVerdict(ready: number, desired: number, problem: Problem | undefined): Verdict {
+  if (ready >= desired) {
+    return { status: 'True', reason: 'AllReady', message: 'Every replica that is wanted serves.' };
+  }
+  return { status: 'False', ...(problem ?? { reason: 'Scheduling', message: 'Kubernetes is creating the replicas.' }) };
+}
+
+/** The children are not as the spec wants them. */
+const UNDONE: readonly ReplicaReason[] = ['ApplyFailed', 'WaitingForDeletion'];
+
+/** What every replica goes through on its way. */
+const PASSING: readonly ReplicaReason[] = ['Scheduling', 'Downloading', 'Loading', 'Draining'];
+
+/** Is a change under way, done, or stuck? The first that holds. */
+export function progressingVerdict(input: ProgressInput): Verdict {
+  const { deployment, ready, desired } = input;
+  const rollingOut = deployment !== undefined && isRollingOut(deployment);
+  const stuck = stuckVerdict(input, rollingOut || ready < desired);
+  if (stuck) return stuck;
+  if (rollingOut) {
+    return { status: 'True', reason: 'RollingOut', message: 'Replicas of the new revision replace the old ones.' };
+  }
+  if (ready !== desired) {
+    return { status: 'True', reason: 'Scaling', message: 'The number of serving replicas moves to the wanted one.' };
+  }
+  return { status: 'True', reason: 'Complete', message: 'All replicas run the wanted revision.' };
+}
+
+/** `moving`: replicas are still to come. Also where the old revision serves all that is wanted the new one may be stuck. */
+function stuckVerdict({ deployment, problem }: ProgressInput, moving: boolean): Verdict | undefined {
+  if (problem && UNDONE.includes(problem.reason)) return { status: 'False', ...problem };
+  if (deployment?.status?.conditions?.some(({ reason }) => reason === 'ProgressDeadlineExceeded')) {
+    const message = `The replicas were not ready within startupTimeoutSeconds. ${problem?.message ?? ''}`;
+    return { status: 'False', reason: 'DeadlineExceeded', message: message.trim() };
+  }
+  return moving && problem && !PASSING.includes(problem.reason) ? { status: 'False', ...problem } : undefined;
+}
+
+function isRollingOut({ metadata, status }: Deployment): boolean {
+  const seen = status?.observedGeneration === metadata.generation;
+  return !seen || (status?.updatedReplicas ?? 0) < (status?.replicas ?? 0);
+}
+
+/** The summary: the first of the others that fails, else whether all or only some serve. */
+export function readyVerdict(accepted: Verdict, available: Verdict, ready: number, desired: number): Verdict {
+  if (accepted.status === 'False') return accepted;
+  if (available.status === 'False') return available;
+  return ready < desired
+    ? {
+        status: 'True',
+        reason: 'ServingBelowMinimum',
+        message: 'Serves with fewer replicas than wanted; see ReplicasReady.',
+      }
+    : { status: 'True', reason: 'Serving', message: 'Every replica that is wanted serves.' };
+}
