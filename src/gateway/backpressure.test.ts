@@ -1,0 +1,100 @@
+/** The gateway's memory while a client does not read, measured in a process of its own. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, expect, test } from '@jest/globals';
+import { eventually } from '../../test/support/eventually.ts';
+import { chat, KEY, startEngine, type FakeEngine } from '../../test/support/gateway.ts';
+
+const MEGABYTE = 1024 * 1024;
+const STREAM_BYTES = 16 * MEGABYTE;
+const EVENT = `data: {"model":"tiny","choices":[{"delta":{"content":"${'x'.repeat(950)}"}}]}\n\n`;
+
+let child: ChildProcess | undefined;
+let engine: FakeEngine | undefined;
+const sockets: Socket[] = [];
+
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+  engine?.close();
+  const ended = child === undefined ? undefined : once(child, 'exit');
+  child?.kill('SIGKILL');
+  await ended;
+});
+
+interface Memory {
+  readonly rss: number;
+  readonly external: number;
+  readonly arrayBuffers: number;
+  readonly heapUsed: number;
+}
+
+/** Starts the gateway; returns its port and how to ask for its memory. */
+async function start(origin: string): Promise<{ port: number; memory: () => Promise<Memory> }> {
+  const script = join(import.meta.dirname, '../../test/support/gateway-memory.ts');
+  const started = spawn(process.execPath, ['--expose-gc', script, origin], { stdio: ['pipe', 'pipe', 'inherit'] });
+  child = started;
+  const lines = createInterface({ input: started.stdout })[Symbol.asyncIterator]();
+  const next = async (): Promise<string> => String((await lines.next()).value);
+  const port = Number(await next());
+  const memory = async (): Promise<Memory> => {
+    started.stdin.write('\n');
+    return JSON.parse(await next()) as Memory;
+  };
+  return { port, memory };
+}
+
+function request(port: number): Socket {
+  const socket = connect(port, '127.0.0.1');
+  sockets.push(socket);
+  const body = JSON.stringify(chat('default/tiny', { stream: true }));
+  socket.write(
+    `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${KEY}\r\n` +
+      `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  return socket;
+}
+
+test('a 16 MB stream to a client that does not read costs the gateway less than 1 MB', async () => {
+  // The engine writes as fast as it is read; `offered` counts what its own socket took.
+  let offered = 0;
+  const started = await startEngine(async (response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (let sent = 0; sent < STREAM_BYTES && !response.destroyed; sent += EVENT.length) {
+      offered = sent;
+      if (!response.write(EVENT)) await once(response, 'drain').catch(() => {});
+    }
+    response.end('data: [DONE]\n\n');
+  });
+  engine = started;
+  const { port, memory } = await start(started.origin);
+
+  // A reader warms the process up and shows that the whole stream comes through.
+  let received = 0;
+  const reader = request(port).on('data', (bytes) => (received += bytes.length));
+  await eventually(() => expect(received).toBeGreaterThan(STREAM_BYTES));
+  reader.destroy();
+  const before = await memory();
+
+  offered = 0;
+  const stalled = request(port);
+  stalled.pause();
+  // The kernel's buffers on both hops take some megabytes, then nothing moves any more.
+  let last = -1;
+  await eventually(
+    () => {
+      const moved = offered !== last || offered === 0;
+      last = offered;
+      expect(moved).toBe(false);
+    },
+    15_000,
+    500,
+  );
+  expect(offered).toBeLessThan(STREAM_BYTES - MEGABYTE);
+  const after = await memory();
+  const grown = after.external - before.external + (after.heapUsed - before.heapUsed);
+  expect(grown).toBeLessThan(MEGABYTE);
+  expect(after.rss - before.rss).toBeLessThan(MEGABYTE);
+}, 60_000);

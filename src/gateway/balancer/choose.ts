@@ -1,0 +1,31 @@
+/** Which replica gets a request: the one with the least work of this gateway. */
+import type { Replica, ReplicaPicker } from '../types.ts';
+
+/**
+ * Returns the serving replica with the fewest outstanding tokens, of those the one with the fewest requests in flight,
+ * and of equal ones the next in turn: `turn` is any whole number from 0 that grows from request to request, so that an
+ * idle deployment's requests are spread and not all sent to its first replica. None of `exclude` (pod UIDs) is chosen.
+ */
+export function choose(replicas: readonly Replica[], exclude: ReadonlySet<string>, turn: number): Replica | undefined {
+  let least: Replica[] = [];
+  for (const replica of replicas) {
+    if (!replica.serving || exclude.has(replica.podUid)) continue;
+    const order = least[0] === undefined ? -1 : compareWork(replica, least[0]);
+    if (order < 0) least = [replica];
+    else if (order === 0) least.push(replica);
+  }
+  return least[turn % least.length];
+}
+
+/** Returns a picker that takes equal replicas in turn; `start` is where, for several gateways not to go in step. */
+export function createPicker(start: number): ReplicaPicker {
+  let turn = start;
+  return (replicas, _request, exclude) => {
+    turn = (turn + 1) % Number.MAX_SAFE_INTEGER;
+    return choose(replicas, exclude, turn);
+  };
+}
+
+function compareWork(a: Replica, b: Replica): number {
+  return a.outstandingTokens - b.outstandingTokens || a.inFlight - b.inFlight;
+}

@@ -1,0 +1,169 @@
+/** The errors that clients see: one catalogue, in OpenAI's shape. */
+
+export type ErrorType = 'invalid_request_error' | 'permission_error' | 'rate_limit_error' | 'server_error';
+
+interface ErrorFields {
+  readonly status: number;
+  readonly type: ErrorType;
+  readonly code: string | null;
+  readonly message: string;
+  readonly param?: string | null;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** An error with everything that its answer needs. */
+export class GatewayError extends Error {
+  override name = 'GatewayError';
+  readonly status: number;
+  readonly type: ErrorType;
+  readonly code: string | null;
+  readonly param: string | null;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor({ status, type, code, message, param = null, headers = {}, cause }: ErrorFields) {
+    super(message, { cause });
+    this.status = status;
+    this.type = type;
+    this.code = code;
+    this.param = param;
+    this.headers = headers;
+  }
+
+  /** `{"error":{...}}` with all four fields. */
+  get body(): string {
+    const { message, type, param, code } = this;
+    return JSON.stringify({ error: { message, type, param, code } });
+  }
+}
+
+function invalid(status: number, code: string | null, message: string, param: string | null = null): GatewayError {
+  return new GatewayError({ status, type: 'invalid_request_error', code, message, param });
+}
+
+export function unknownUrl(method: string, path: string): GatewayError {
+  return invalid(404, 'unknown_url', `There is no ${method} ${path.slice(0, 200)} here.`);
+}
+
+export function invalidApiKey(given: boolean): GatewayError {
+  const message = given
+    ? 'The API key is not valid here. Check it, or ask for a new one.'
+    : 'No API key was sent. Send it as "Authorization: Bearer KEY".';
+  return new GatewayError({
+    status: 401,
+    type: 'invalid_request_error',
+    code: 'invalid_api_key',
+    message,
+    headers: { 'www-authenticate': 'Bearer' },
+  });
+}
+
+export function missingScope(scope: string): GatewayError {
+  const message = `The API key lacks the scope "${scope}" that this request needs.`;
+  return new GatewayError({ status: 403, type: 'permission_error', code: 'missing_scope', message });
+}
+
+/** The same for a model that does not exist and one that the key may not reach. */
+export function modelNotFound(model: string): GatewayError {
+  const message = `The model \`${model.slice(0, 200)}\` does not exist or you do not have access to it.`;
+  return invalid(404, 'model_not_found', message, 'model');
+}
+
+export function unsupportedMediaType(): GatewayError {
+  return invalid(
+    415,
+    'unsupported_media_type',
+    'The body must be JSON, sent with "Content-Type: application/json" and not compressed.',
+  );
+}
+
+export function bodyTooLarge(limitBytes: number): GatewayError {
+  return invalid(413, 'request_too_large', `The body has more than the ${limitBytes} bytes that are allowed.`);
+}
+
+export function malformedJson(): GatewayError {
+  return invalid(400, 'invalid_json', 'The body is not a JSON object. Check quotes, commas and encoding (UTF-8).');
+}
+
+export function malformedRequest(message: string): GatewayError {
+  return invalid(400, 'invalid_request', message);
+}
+
+export function missingModel(): GatewayError {
+  return invalid(400, 'missing_required_parameter', 'You must name the model in the field "model".', 'model');
+}
+
+export function refusedField(param: string, why: string): GatewayError {
+  return invalid(400, 'unsupported_parameter', `The field "${param}" is not accepted: ${why}`, param);
+}
+
+export function invalidValue(param: string, what: string): GatewayError {
+  return invalid(400, 'invalid_value', `The field "${param}" ${what}`, param);
+}
+
+/** An engine's refusal of a request, in words made fit by engineError. */
+export function refusedByEngine(
+  status: number,
+  code: string | null,
+  message: string,
+  param: string | null,
+): GatewayError {
+  return invalid(status, code, message, param);
+}
+
+function unavailable(code: string, message: string, retryAfterSeconds: number): GatewayError {
+  return new GatewayError({
+    status: 503,
+    type: 'server_error',
+    code,
+    message,
+    headers: { 'retry-after': String(retryAfterSeconds) },
+  });
+}
+
+export function noReplica(model: string, waitedSeconds: number): GatewayError {
+  const message = `No replica of \`${model}\` became ready within ${waitedSeconds} s. Try again shortly.`;
+  return unavailable('model_not_ready', message, 10);
+}
+
+export function tooManyHeld(model: string): GatewayError {
+  const message = `Too many requests wait for a replica of \`${model}\` already. Try again shortly.`;
+  return unavailable('queue_full', message, 10);
+}
+
+export function gatewayFull(): GatewayError {
+  return unavailable('overloaded', 'The gateway works on as much as it can hold. Try again shortly.', 2);
+}
+
+export function replicasFull(model: string): GatewayError {
+  return unavailable('overloaded', `The replicas of \`${model}\` are full. Try again shortly.`, 5);
+}
+
+export function replicasUnreachable(model: string): GatewayError {
+  return unavailable('model_unavailable', `No replica of \`${model}\` took the request. Try again shortly.`, 5);
+}
+
+export function shuttingDown(): GatewayError {
+  return unavailable('gateway_restarting', 'The gateway is restarting. Send the request again.', 1);
+}
+
+/** The replica went away while it worked on the request. */
+export function upstreamLost(): GatewayError {
+  const message = 'The replica that worked on the request went away. Send the request again.';
+  return new GatewayError({ status: 502, type: 'server_error', code: 'upstream_error', message });
+}
+
+export function upstreamTimeout(): GatewayError {
+  const message = 'The replica that worked on the request did not answer in time. Send the request again.';
+  return new GatewayError({ status: 504, type: 'server_error', code: 'upstream_timeout', message });
+}
+
+export function engineFailed(): GatewayError {
+  const message = 'The engine failed while it worked on the request.';
+  return new GatewayError({ status: 500, type: 'server_error', code: 'engine_error', message });
+}
+
+export function internalError(cause?: unknown): GatewayError {
+  const message = 'The gateway failed to handle the request.';
+  return new GatewayError({ status: 500, type: 'server_error', code: 'internal_error', message, cause });
+}

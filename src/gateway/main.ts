@@ -1,0 +1,98 @@
+/** Entry of the gateway process. */
+import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { KubeConfig } from '@kubernetes/client-node';
+import { pino, type Logger } from 'pino';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { untilAborted } from '../kube/abortable.ts';
+import { KubeClient } from '../kube/client.ts';
+import { KubeMetrics } from '../kube/metrics.ts';
+import { assertNodeVersion } from '../node-version.ts';
+import { serveHealth } from '../process/health-server.ts';
+import { createAuthenticator } from './auth/authenticator.ts';
+import { KeyIndex } from './auth/key-index.ts';
+import { createPicker } from './balancer/choose.ts';
+import { createCaches } from './caches.ts';
+import { GatewayMetrics } from './metrics.ts';
+import { registerReplicaMetrics } from './registry-metrics.ts';
+import { DeploymentRegistry } from './registry.ts';
+import { createGateway } from './server.ts';
+import { readSettings, type Settings } from './settings.ts';
+
+/** Serves until `stop` aborts, then until the requests under way are done or the time for that is over. */
+async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Promise<void> {
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const kubeMetrics = new KubeMetrics({ registry: metrics, prefix: 'infer_' });
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromDefault();
+  const client = KubeClient.fromKubeConfig(kubeConfig, {
+    userAgent: 'infer-gateway',
+    onRequest: kubeMetrics.observeRequest,
+  });
+  const { relistIntervalMs, watchNamespace } = settings;
+  const caches = createCaches({ client, watchNamespace, relistIntervalMs, logger, metrics: kubeMetrics });
+  const registry = new DeploymentRegistry(caches);
+  const keys = new KeyIndex(caches.apiKeys);
+  registerReplicaMetrics(metrics, registry);
+  const gateway = createGateway({
+    registry,
+    authenticator: createAuthenticator((keyId) => keys.find(keyId)),
+    // Gateways that start together do not begin with the same replica.
+    pick: createPicker(randomInt(1_000)),
+    logger,
+    metrics: new GatewayMetrics(metrics),
+  });
+
+  let apiPort: number | undefined;
+  const missing = (): string[] => [
+    ...Object.entries(caches).flatMap(([kind, informer]) => (informer.hasSynced ? [] : [`${kind} not listed yet`])),
+    ...(apiPort === undefined ? ['not listening yet'] : []),
+    ...(stop.aborted ? ['stopping'] : []),
+  ];
+  const health = await serveHealth(settings.port, metrics, missing);
+  const informers = Object.values(caches);
+  for (const informer of informers) informer.start();
+  logger.info({ port: health.port }, 'waiting for the first lists');
+  try {
+    // Without keys and deployments it could only refuse. An API server that is away is waited for, however long.
+    await Promise.all(informers.map((informer) => informer.synced(stop)));
+    apiPort = await gateway.listen(settings.apiPort);
+    logger.info({ apiPort }, 'serving');
+    await untilAborted(stop);
+    // Balancers in front go on sending until they have seen the end of readiness.
+    await delay(settings.leaveMs);
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    await gateway.close(settings.drainMs);
+    await Promise.all(informers.map((informer) => informer.stop()));
+    await health.close();
+    await client.close();
+  }
+}
+
+async function main(): Promise<void> {
+  assertNodeVersion(process.version);
+  const settings = readSettings(process.env);
+  const logger = pino({ level: settings.logLevel, base: { process: 'gateway' } });
+  // A defect in one request must not cut all others.
+  process.on('unhandledRejection', (reason) => logger.error({ err: reason }, 'unhandled rejection'));
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      logger.info({ signal }, 'stopping');
+      stop.abort(new Error(`stopped by ${signal}`));
+    });
+  }
+  await serve(settings, logger, stop.signal);
+  logger.info({}, 'stopped');
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,117 @@
+/** What the gateway measures. Labels are bounded: routes and codes are few, deployments are those that exist. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Deployment } from './types.ts';
+
+export interface FinishedRequest {
+  readonly route: string;
+  readonly status: number;
+  readonly seconds: number;
+  /** Undefined where none was found. */
+  readonly deployment: Deployment | undefined;
+}
+
+type DeploymentLabels = 'namespace' | 'deployment';
+
+const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600];
+
+function labelsOf(deployment: Deployment | undefined): { namespace: string; deployment: string } {
+  return { namespace: deployment?.namespace ?? '', deployment: deployment?.name ?? '' };
+}
+
+export class GatewayMetrics {
+  readonly #requests: Counter<DeploymentLabels | 'route' | 'code'>;
+  readonly #seconds: Histogram<DeploymentLabels | 'route'>;
+  readonly #firstByte: Histogram<DeploymentLabels | 'stream'>;
+  readonly #inFlight: Gauge;
+  readonly #held: Gauge<DeploymentLabels>;
+  readonly #retries: Counter<DeploymentLabels | 'reason'>;
+  readonly #broken: Counter<DeploymentLabels | 'reason'>;
+  readonly #ejections: Counter<'reason'>;
+
+  constructor(registry: Registry) {
+    const registers = [registry];
+    this.#requests = new Counter({
+      name: 'infer_gateway_requests_total',
+      help: 'Answered requests by HTTP status; 499 where the client left before there was one.',
+      labelNames: ['route', 'code', 'namespace', 'deployment'],
+      registers,
+    });
+    this.#seconds = new Histogram({
+      name: 'infer_gateway_request_duration_seconds',
+      help: 'Time from the head of a request to the end of its answer.',
+      labelNames: ['route', 'namespace', 'deployment'],
+      buckets: SECONDS,
+      registers,
+    });
+    this.#firstByte = new Histogram({
+      name: 'infer_gateway_replica_first_byte_seconds',
+      help: 'Time a replica took to the first byte of its answer.',
+      labelNames: ['stream', 'namespace', 'deployment'],
+      buckets: SECONDS,
+      registers,
+    });
+    this.#inFlight = new Gauge({
+      name: 'infer_gateway_requests_in_flight',
+      help: 'Requests being answered.',
+      registers,
+    });
+    this.#held = new Gauge({
+      name: 'infer_gateway_requests_held',
+      help: 'Requests that wait for a replica.',
+      labelNames: ['namespace', 'deployment'],
+      registers,
+    });
+    this.#retries = new Counter({
+      name: 'infer_gateway_retries_total',
+      help: 'Attempts after a failed one, by why that failed.',
+      labelNames: ['reason', 'namespace', 'deployment'],
+      registers,
+    });
+    this.#broken = new Counter({
+      name: 'infer_gateway_broken_answers_total',
+      help: 'Answers that ended in an error after their first byte.',
+      labelNames: ['reason', 'namespace', 'deployment'],
+      registers,
+    });
+    this.#ejections = new Counter({
+      name: 'infer_gateway_replica_ejections_total',
+      help: 'Times a replica was left out because it failed.',
+      labelNames: ['reason'],
+      registers,
+    });
+  }
+
+  /** Counts a request that begins; returns what to call with its end. */
+  begin(): (finished: FinishedRequest) => void {
+    this.#inFlight.inc();
+    return ({ route, status, seconds, deployment }) => {
+      this.#inFlight.dec();
+      const labels = labelsOf(deployment);
+      this.#requests.inc({ route, code: String(status), ...labels });
+      this.#seconds.observe({ route, ...labels }, seconds);
+    };
+  }
+
+  firstByte(deployment: Deployment, stream: boolean, seconds: number): void {
+    this.#firstByte.observe({ stream: String(stream), ...labelsOf(deployment) }, seconds);
+  }
+
+  /** Counts a request that waits; returns what ends that. */
+  hold(deployment: Deployment): () => void {
+    const labels = labelsOf(deployment);
+    this.#held.inc(labels);
+    return () => this.#held.dec(labels);
+  }
+
+  retried(deployment: Deployment, reason: string): void {
+    this.#retries.inc({ reason, ...labelsOf(deployment) });
+  }
+
+  broken(deployment: Deployment, reason: string): void {
+    this.#broken.inc({ reason, ...labelsOf(deployment) });
+  }
+
+  ejected(reason: string): void {
+    this.#ejections.inc({ reason });
+  }
+}

@@ -1,0 +1,276 @@
+import { describe, expect, test } from '@jest/globals';
+import { inferenceDeployment } from '../../test/support/resources.ts';
+import type { APIKey } from '../api/generated/api-key.ts';
+import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
+import type { EndpointSlice } from '../api/kubernetes.ts';
+import { InformerCache, type Change } from '../kube/informer-cache.ts';
+import { objectKey, type KubeObject } from '../kube/types.ts';
+import { DeploymentRegistry } from './registry.ts';
+import type { AuthenticatedKey } from './types.ts';
+
+function fail(_key: string, error: unknown): void {
+  throw error;
+}
+
+/** An informer whose changes the test makes. */
+class Cache<T extends KubeObject> {
+  readonly #listeners: ((change: Change<T>) => void)[] = [];
+  readonly #cache: InformerCache<T>;
+  #version = 0;
+
+  constructor(indexes: Record<string, (object: T) => string[]> = {}) {
+    this.#cache = new InformerCache<T>(
+      indexes,
+      (change) => this.#listeners.forEach((listener) => listener(change)),
+      fail,
+    );
+  }
+
+  onChange(listener: (change: Change<T>) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  get(ref: { namespace?: string; name: string }): T | undefined {
+    return this.#cache.get(objectKey(ref));
+  }
+
+  byIndex(index: string, key: string): T[] {
+    return this.#cache.byIndex(index, key);
+  }
+
+  put(object: T): void {
+    this.#cache.put(this.#versioned(object));
+  }
+
+  remove(object: T): void {
+    this.#cache.remove(this.#versioned(object));
+  }
+
+  #versioned(object: T): T {
+    this.#version += 1;
+    return { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version) } };
+  }
+}
+
+const KEY: AuthenticatedKey = { keyId: 'abcdefgh', namespace: 'team-a', name: 'web', scopes: new Set(['inference']) };
+const OTHER_KEY: AuthenticatedKey = { ...KEY, namespace: 'team-b' };
+
+function apiKey({ namespace, name, keyId }: AuthenticatedKey, deployments?: string[]): APIKey {
+  return { metadata: { namespace, name }, spec: { keyId, hash: '', ...(deployments && { deployments }) } };
+}
+
+function deployment(name: string, namespace = 'team-a', uid = `uid-${name}`): InferenceDeployment {
+  const { spec } = inferenceDeployment();
+  return { metadata: { name, namespace, uid, creationTimestamp: '2026-11-22T10:00:00Z' }, spec };
+}
+
+/** A slice of the Service of `chat`; each pod as `UID`, `UID!` (not ready). */
+function slice(name: string, pods: string[], labels: Record<string, string> = {}, namespace = 'team-a'): EndpointSlice {
+  return {
+    metadata: {
+      name,
+      namespace,
+      labels: { 'infer.dev/deployment-uid': 'uid-chat', 'kubernetes.io/service-name': 'infer-chat', ...labels },
+    },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: 8000 }],
+    endpoints: pods.map((pod) => ({
+      addresses: [`10.0.0.${pod.charCodeAt(0)}`],
+      conditions: { ready: !pod.endsWith('!') },
+      targetRef: { kind: 'Pod', uid: pod.replace('!', '') },
+    })),
+  };
+}
+
+function setUp(): {
+  registry: DeploymentRegistry;
+  resources: Cache<InferenceDeployment>;
+  slices: Cache<EndpointSlice>;
+  keys: Cache<APIKey>;
+} {
+  const resources = new Cache<InferenceDeployment>();
+  const slices = new Cache<EndpointSlice>({
+    uid: ({ metadata }) => [metadata.labels?.['infer.dev/deployment-uid'] ?? ''],
+  });
+  const keys = new Cache<APIKey>();
+  keys.put(apiKey(KEY));
+  keys.put(apiKey(OTHER_KEY));
+  const registry = new DeploymentRegistry({ inferenceDeployments: resources, endpointSlices: slices, apiKeys: keys });
+  return { registry, resources, slices, keys };
+}
+
+/** The replicas of `chat`, with `!` behind those that do not serve. */
+function replicas(registry: DeploymentRegistry): string[] | undefined {
+  const found = registry.resolve(KEY, 'chat')?.replicas();
+  return found?.map(({ podUid, serving }) => `${podUid}${serving ? '' : '!'}`);
+}
+
+describe('a model', () => {
+  test('is the name of a deployment, alone or after its namespace', () => {
+    const { registry, resources } = setUp();
+    resources.put(deployment('chat'));
+    const found = registry.resolve(KEY, 'chat');
+    expect(found).toMatchObject({ namespace: 'team-a', name: 'chat', uid: 'uid-chat', created: 1795341600 });
+    expect(found?.holdTimeoutSeconds).toBe(50);
+    expect(registry.resolve(KEY, 'team-a/chat')).toBe(found);
+  });
+
+  test.each(['', '/', 'Chat', 'team-a/', '/chat', 'team-a/team-a/chat', 'team-b/chat', 'chat/', '__proto__'])(
+    '%j is unknown',
+    (model) => {
+      const { registry, resources } = setUp();
+      resources.put(deployment('chat'));
+      expect(registry.resolve(KEY, model)).toBeUndefined();
+    },
+  );
+
+  test('of another namespace is unknown, in both ways to write it', () => {
+    const { registry, resources } = setUp();
+    resources.put(deployment('chat', 'team-a'));
+    resources.put(deployment('chat', 'team-b', 'uid-b'));
+    expect(registry.resolve(OTHER_KEY, 'chat')?.uid).toBe('uid-b');
+    expect(registry.resolve(OTHER_KEY, 'team-a/chat')).toBeUndefined();
+    expect(registry.list(OTHER_KEY).map(({ uid }) => uid)).toEqual(['uid-b']);
+  });
+
+  test.each([[['chat', 'elsewhere']], [['team-a/chat']]])('is reached by a key for %j, others are not', (allowed) => {
+    const { registry, resources, keys } = setUp();
+    for (const name of ['other', 'chat', 'another']) resources.put(deployment(name));
+    expect(registry.list(KEY).map(({ name }) => name)).toEqual(['another', 'chat', 'other']);
+    keys.put(apiKey(KEY, allowed));
+    expect(registry.resolve(KEY, 'chat')).toBeDefined();
+    expect(registry.resolve(KEY, 'other')).toBeUndefined();
+    expect(registry.list(KEY).map(({ name }) => name)).toEqual(['chat']);
+  });
+
+  test('is unknown once its deployment or the key is gone', () => {
+    const { registry, resources, keys } = setUp();
+    resources.put(deployment('chat'));
+    keys.remove(apiKey(KEY));
+    expect(registry.resolve(KEY, 'chat')).toBeUndefined();
+    keys.put(apiKey(KEY));
+    expect(registry.resolve(KEY, 'chat')).toBeDefined();
+    resources.remove(deployment('chat'));
+    expect(registry.resolve(KEY, 'chat')).toBeUndefined();
+    expect(registry.list(KEY)).toEqual([]);
+    expect(registry.all()).toEqual([]);
+  });
+});
+
+describe('the replicas of a deployment', () => {
+  test('are the pods of all slices of its Service, whichever is seen first', () => {
+    const { registry, resources, slices } = setUp();
+    slices.put(slice('one', ['a', 'b!']));
+    resources.put(deployment('chat'));
+    expect(replicas(registry)).toEqual(['a', 'b!']);
+    slices.put(slice('two', ['c']));
+    expect(replicas(registry)).toEqual(['a', 'b!', 'c']);
+    slices.remove(slice('one', []));
+    expect(replicas(registry)).toEqual(['c']);
+  });
+
+  test('are the same objects as long as a pod is in any slice, and none once it is gone', () => {
+    const { registry, resources, slices } = setUp();
+    resources.put(deployment('chat'));
+    slices.put(slice('one', ['a']));
+    const chat = registry.resolve(KEY, 'chat');
+    const replica = chat?.replicas()[0];
+    slices.put(slice('one', ['a!', 'b']));
+    slices.put(slice('two', ['a']));
+    slices.put(slice('one', ['b']));
+    expect(chat?.replicas().find(({ podUid }) => podUid === 'a')).toBe(replica);
+    expect(replica?.serving).toBe(true);
+    slices.put(slice('two', []));
+    expect(replicas(registry)).toEqual(['b']);
+    expect(replica?.serving).toBe(false);
+  });
+
+  test('are others when a pod has a new address', () => {
+    const { registry, resources, slices } = setUp();
+    resources.put(deployment('chat'));
+    slices.put(slice('one', ['a']));
+    const replica = registry.resolve(KEY, 'chat')?.replicas()[0];
+    const moved = slice('one', ['a']);
+    slices.put({ ...moved, endpoints: [{ addresses: ['10.9.9.9'], targetRef: { kind: 'Pod', uid: 'a' } }] });
+    expect(
+      registry
+        .resolve(KEY, 'chat')
+        ?.replicas()
+        .map(({ origin }) => origin),
+    ).toEqual(['http://10.9.9.9:8000']);
+    expect(replica?.serving).toBe(false);
+  });
+
+  test.each([
+    ['of another Service with its labels', slice('x', ['a'], { 'kubernetes.io/service-name': 'mine' })],
+    ['of its predecessor', slice('x', ['a'], { 'infer.dev/deployment-uid': 'uid-before' })],
+    ['of another namespace', slice('x', ['a'], {}, 'team-b')],
+  ])('are not those in a slice %s', (_, foreign) => {
+    const { registry, resources, slices } = setUp();
+    resources.put(deployment('chat'));
+    slices.put(foreign);
+    expect(replicas(registry)).toEqual([]);
+  });
+
+  test('leave with a slice whose labels change', () => {
+    const { registry, resources, slices } = setUp();
+    resources.put(deployment('chat'));
+    slices.put(slice('one', ['a']));
+    slices.put(slice('one', ['a'], { 'infer.dev/deployment-uid': 'uid-other' }));
+    expect(replicas(registry)).toEqual([]);
+  });
+
+  test('are not inherited by a deployment that is made again under the name', () => {
+    const { registry, resources, slices } = setUp();
+    resources.put(deployment('chat'));
+    slices.put(slice('one', ['a']));
+    const before = registry.resolve(KEY, 'chat');
+    resources.put(deployment('chat', 'team-a', 'uid-new'));
+    expect(registry.resolve(KEY, 'chat')?.uid).toBe('uid-new');
+    expect(replicas(registry)).toEqual([]);
+    expect(before?.replicas()).toEqual([]);
+  });
+});
+
+describe('who waits for a replica', () => {
+  test('is told when one begins or ends to serve, and of nothing else', () => {
+    const { registry, resources, slices } = setUp();
+    resources.put(deployment('chat'));
+    let told = 0;
+    const stop = registry.resolve(KEY, 'chat')?.onReplicasChange(() => (told += 1));
+    const seen = (): number => told;
+    slices.put(slice('one', ['a!']));
+    expect(seen()).toBe(0);
+    slices.put(slice('one', ['a']));
+    expect(seen()).toBe(1);
+    slices.put(slice('one', ['a', 'b!']));
+    expect(seen()).toBe(1);
+    slices.put(slice('one', ['b']));
+    expect(seen()).toBe(2);
+    slices.put(slice('one', []));
+    expect(seen()).toBe(3);
+    stop?.();
+    slices.put(slice('one', ['a']));
+    expect(seen()).toBe(3);
+  });
+
+  test('is told when the deployment goes', () => {
+    const { registry, resources, slices } = setUp();
+    resources.put(deployment('chat'));
+    slices.put(slice('one', ['a']));
+    let told = 0;
+    registry.resolve(KEY, 'chat')?.onReplicasChange(() => (told += 1));
+    resources.remove(deployment('chat'));
+    expect(told).toBe(1);
+  });
+
+  test('sees a changed hold timeout on the deployment that it has', () => {
+    const { registry, resources } = setUp();
+    resources.put(deployment('chat'));
+    const chat = registry.resolve(KEY, 'chat');
+    const changed = deployment('chat');
+    resources.put({ ...changed, spec: { ...changed.spec, holdTimeoutSeconds: 7 } });
+    expect(registry.resolve(KEY, 'chat')).toBe(chat);
+    expect(chat?.holdTimeoutSeconds).toBe(7);
+  });
+});

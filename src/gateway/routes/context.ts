@@ -1,0 +1,40 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { invalidApiKey, missingScope, type GatewayError } from '../errors.ts';
+import type { AuthenticatedKey, Authenticator, Deployment, Scope } from '../types.ts';
+
+/** What is known of a request besides its bytes; the access log and the metrics read it at the end. */
+export interface RequestContext {
+  /** Bounded: a label of metrics. */
+  route: string;
+  key: AuthenticatedKey | undefined;
+  deployment: Deployment | undefined;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    context: RequestContext;
+  }
+}
+
+/** The three addresses of the one API. */
+export const BASES = ['/v1', '/api/v2/external/v1', '/api/v2/external'] as const;
+
+/** Returns the hook that lets only keys with one of these scopes pass, before any of the body is read. */
+export function authorize(authenticator: Authenticator, route: string, scopes: readonly [Scope, ...Scope[]]) {
+  return (request: FastifyRequest, _: FastifyReply, done: (error?: GatewayError) => void): void => {
+    request.context.route = route;
+    const { authorization } = request.headers;
+    const key = authenticator.authenticate(authorization, new Date());
+    request.context.key = key;
+    if (key === undefined) done(invalidApiKey(authorization !== undefined));
+    else if (scopes.some((scope) => key.scopes.has(scope))) done();
+    else done(missingScope(scopes[0]));
+  };
+}
+
+/** Returns the key that authorize() let pass. */
+export function keyOf(request: FastifyRequest): AuthenticatedKey {
+  const { key } = request.context;
+  if (key === undefined) throw invalidApiKey(false);
+  return key;
+}

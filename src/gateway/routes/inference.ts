@@ -1,0 +1,84 @@
+/** POST /chat/completions, /completions and /embeddings. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { modelOf, parseBody } from '../checks/body.ts';
+import { estimateTokens } from '../checks/estimate.ts';
+import { checkFields } from '../checks/fields.ts';
+import { gatewayFull, GatewayError, internalError, modelNotFound } from '../errors.ts';
+import type { GatewayLimits } from '../limits.ts';
+import { ClientResponse } from '../proxy/client-response.ts';
+import type { Forwarder, ForwardRequest } from '../proxy/forwarder.ts';
+import { withModel } from '../proxy/model-name.ts';
+import type { Authenticator, Registry } from '../types.ts';
+import { authorize, BASES, keyOf } from './context.ts';
+
+interface Route {
+  /** Behind a base of ours and behind the engine's `/v1`. */
+  readonly path: string;
+  /** Label of metrics. */
+  readonly name: string;
+  readonly generates: boolean;
+}
+
+const ROUTES: readonly Route[] = [
+  { path: '/chat/completions', name: 'chat_completions', generates: true },
+  { path: '/completions', name: 'completions', generates: true },
+  { path: '/embeddings', name: 'embeddings', generates: false },
+];
+
+interface Parts {
+  readonly registry: Registry;
+  readonly authenticator: Authenticator;
+  readonly forwarder: Forwarder;
+  readonly limits: GatewayLimits;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Adds the routes under every base. */
+export function addInferenceRoutes(app: FastifyInstance, parts: Parts): void {
+  let bodyBytes = 0;
+  for (const route of ROUTES) {
+    const onRequest = authorize(parts.authenticator, route.name, ['inference']);
+    const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+      const bytes = request.body as Buffer | undefined;
+      const checked = check(request, bytes, route, parts);
+      if (bodyBytes + checked.body.length > parts.limits.totalBodyBytes) throw gatewayFull();
+      bodyBytes += checked.body.length;
+      // From here on the answer is written by ClientResponse alone.
+      reply.hijack();
+      const client = new ClientResponse(reply.raw, {
+        requestId: request.id,
+        stream: checked.stream,
+        stallMs: parts.limits.clientStallMs,
+      });
+      try {
+        await parts.forwarder.forward(checked, client);
+      } catch (error) {
+        if (!(error instanceof GatewayError)) parts.onError(error);
+        client.sendError(error instanceof GatewayError ? error : internalError(error));
+      } finally {
+        bodyBytes -= checked.body.length;
+      }
+    };
+    for (const base of BASES) app.post(`${base}${route.path}`, { onRequest }, handler);
+  }
+}
+
+function check(request: FastifyRequest, bytes: Buffer | undefined, route: Route, parts: Parts): ForwardRequest {
+  const body = parseBody(bytes);
+  const clientModel = modelOf(body);
+  const deployment = parts.registry.resolve(keyOf(request), clientModel);
+  request.context.deployment = deployment;
+  if (deployment === undefined) throw modelNotFound(clientModel);
+  checkFields(body, parts.limits);
+  const raw = bytes ?? Buffer.alloc(0);
+  return {
+    deployment,
+    path: `/v1${route.path}`,
+    body: clientModel === deployment.name ? raw : withModel(raw, deployment.name),
+    stream: route.generates && body['stream'] === true,
+    requestId: request.id,
+    engineModel: deployment.name,
+    clientModel,
+    estimatedTokens: estimateTokens(body, raw.length, route.generates),
+  };
+}

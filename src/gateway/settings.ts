@@ -1,0 +1,33 @@
+/** The gateway's settings, from its environment; read once at start. */
+import { wholeNumber, type Environment } from '../process/environment.ts';
+
+export interface Settings {
+  /** The only namespace whose deployments are served; absent means all. */
+  watchNamespace: string | undefined;
+  /** Port of the API for clients; 0 picks a free one. */
+  apiPort: number;
+  /** Port of /healthz, /readyz and /metrics; 0 picks a free one. */
+  port: number;
+  /** Time between two full lists of each watched kind, which find what a watch missed. */
+  relistIntervalMs: number;
+  /** From the end of readiness to the last accepted request: until balancers in front have seen it. */
+  leaveMs: number;
+  /** How long requests under way may then take. With `leaveMs` less than the pod's grace period. */
+  drainMs: number;
+  logLevel: string;
+}
+
+/** Returns the settings in `environment`. Throws an Error that names a variable that is wrong. */
+export function readSettings(environment: Environment): Settings {
+  const whole = (name: string, fallback: number, from: number, to: number): number =>
+    wholeNumber(environment, name, { fallback, from, to });
+  return {
+    watchNamespace: environment['INFER_WATCH_NAMESPACE'] || undefined,
+    apiPort: whole('INFER_API_PORT', 8000, 0, 65_535),
+    port: whole('INFER_PORT', 8080, 0, 65_535),
+    relistIntervalMs: whole('INFER_RELIST_SECONDS', 600, 10, 86_400) * 1_000,
+    leaveMs: whole('INFER_LEAVE_SECONDS', 5, 0, 300) * 1_000,
+    drainMs: whole('INFER_DRAIN_SECONDS', 165, 0, 86_400) * 1_000,
+    logLevel: environment['INFER_LOG_LEVEL'] || 'info',
+  };
+}

@@ -1,0 +1,69 @@
+/** One deployment and its replicas, kept up to date in place: requests under way hold on to both. */
+import { effectiveSpec } from '../api/defaults.ts';
+import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
+import type { ReplicaAddress } from './endpoints.ts';
+import type { Deployment, Replica } from './types.ts';
+
+export class TrackedDeployment implements Deployment {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly created: number;
+  #holdTimeoutSeconds = 0;
+  #replicas: readonly Replica[] = [];
+  readonly #listeners = new Set<() => void>();
+
+  constructor(resource: InferenceDeployment) {
+    const { namespace = '', name, uid = '', creationTimestamp = '' } = resource.metadata;
+    this.namespace = namespace;
+    this.name = name;
+    this.uid = uid;
+    this.created = Math.floor(Date.parse(creationTimestamp) / 1000) || 0;
+    this.update(resource);
+  }
+
+  get holdTimeoutSeconds(): number {
+    return this.#holdTimeoutSeconds;
+  }
+
+  replicas(): readonly Replica[] {
+    return this.#replicas;
+  }
+
+  onReplicasChange(listener: () => void): () => void {
+    // An own function for each call: one that is given twice is called twice.
+    const entry = (): void => listener();
+    this.#listeners.add(entry);
+    return () => void this.#listeners.delete(entry);
+  }
+
+  /** Takes a new state of the resource. */
+  update(resource: InferenceDeployment): void {
+    this.#holdTimeoutSeconds = effectiveSpec(resource.spec).holdTimeoutSeconds;
+  }
+
+  /**
+   * Takes where the replicas are now. A replica stays the same object as long as its pod keeps its address; one that is
+   * gone no longer serves, for whoever still holds it.
+   */
+  setReplicas(addresses: ReadonlyMap<string, ReplicaAddress>): void {
+    const known = new Map(this.#replicas.map((replica) => [replica.podUid, replica]));
+    const before = servingOf(this.#replicas);
+    const next = [...addresses].map(([podUid, { origins, serving }]) => {
+      const replica = known.get(podUid);
+      // A pod whose sandbox was made again has another address, and what was in flight to the old one is lost.
+      if (replica !== undefined && origins.includes(replica.origin)) return Object.assign(replica, { serving });
+      return { podUid, origin: origins.at(-1) ?? '', serving, inFlight: 0, outstandingTokens: 0 };
+    });
+    for (const replica of this.#replicas) if (!next.includes(replica)) replica.serving = false;
+    this.#replicas = next;
+    const after = servingOf(next);
+    if (before.length === after.length && before.every((replica) => after.includes(replica))) return;
+    // A copy: a listener may wait anew at once.
+    for (const listener of Array.from(this.#listeners)) listener();
+  }
+}
+
+function servingOf(replicas: readonly Replica[]): Replica[] {
+  return replicas.filter(({ serving }) => serving);
+}

@@ -1,0 +1,62 @@
+/** What the parts of the gateway agree on. */
+
+/** One engine that a deployment's requests may go to. The gateway's own counts are kept on it. */
+export interface Replica {
+  /** UID of its pod: names are reused, UIDs are not. */
+  readonly podUid: string;
+  /** `http://IP:PORT`. */
+  readonly origin: string;
+  /** Kubernetes says that it is ready and not terminating. */
+  serving: boolean;
+  /** Requests of this gateway that it works on. */
+  inFlight: number;
+  /** Estimated tokens, of prompt and answer, of the requests in flight. */
+  outstandingTokens: number;
+}
+
+/** A deployment as requests see it. */
+export interface Deployment {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  /** Unix seconds, for `created` of GET /models. */
+  readonly created: number;
+  /** How long a request that does not stream waits for a replica. */
+  readonly holdTimeoutSeconds: number;
+  /** All that are known, serving or not; the same objects as long as a pod lives. */
+  replicas(): readonly Replica[];
+  /** Calls `listener` whenever a replica begins or ends to serve; returns how to stop that. */
+  onReplicasChange(listener: () => void): () => void;
+}
+
+export type Scope = 'inference' | 'files' | 'view' | 'admin';
+
+/** An API key that was checked. */
+export interface AuthenticatedKey {
+  /** The public part: the only part that logs and metrics may name. */
+  readonly keyId: string;
+  /** The namespace whose deployments it reaches. */
+  readonly namespace: string;
+  /** Name of the APIKey resource. */
+  readonly name: string;
+  readonly scopes: ReadonlySet<Scope>;
+}
+
+export interface Authenticator {
+  /** Returns the key that an Authorization header carries; undefined for none, a wrong, disabled or expired one. */
+  authenticate(authorization: string | undefined, now: Date): AuthenticatedKey | undefined;
+}
+
+export interface Registry {
+  /** Returns the deployment that `model` (`[NAMESPACE/]ID`) means for this key; undefined also for one it may not reach. */
+  resolve(key: AuthenticatedKey, model: string): Deployment | undefined;
+  /** Returns the deployments that the key reaches, by name. */
+  list(key: AuthenticatedKey): Deployment[];
+}
+
+/** Returns the serving replica to send a request to, none of `exclude` (pod UIDs); undefined when there is none. */
+export type ReplicaPicker = (
+  replicas: readonly Replica[],
+  request: { estimatedTokens: number },
+  exclude: ReadonlySet<string>,
+) => Replica | undefined;
