@@ -1,0 +1,35 @@
+/** A process with the gateway's data path, its real check of keys and its real choice of replicas, before ENGINE. */
+import { pino } from 'pino';
+import { Registry as MetricsRegistry } from 'prom-client';
+import { createAuthenticator } from '../../src/gateway/auth/authenticator.ts';
+import { createPicker } from '../../src/gateway/balancer/choose.ts';
+import { GatewayMetrics } from '../../src/gateway/metrics.ts';
+import { createGateway } from '../../src/gateway/server.ts';
+import type { Deployment, Replica } from '../../src/gateway/types.ts';
+import { announcePort } from './process-port.ts';
+
+const { ENGINE: origin = '', KEY_ID: keyId = '', KEY_HASH: hash = '' } = process.env;
+const replica: Replica = { podUid: 'engine', origin, serving: true, inFlight: 0, outstandingTokens: 0 };
+const deployment: Deployment = {
+  namespace: 'bench',
+  name: 'bench',
+  uid: 'bench',
+  created: 1_790_000_000,
+  holdTimeoutSeconds: 50,
+  replicas: () => [replica],
+  onReplicasChange: () => () => undefined,
+};
+const key = { metadata: { namespace: 'bench', name: 'bench' }, spec: { keyId, hash } };
+
+const gateway = createGateway({
+  registry: {
+    resolve: (_, model) => (model === deployment.name ? deployment : undefined),
+    list: () => [deployment],
+  },
+  authenticator: createAuthenticator((wanted) => (wanted === keyId ? [key] : [])),
+  pick: createPicker(0),
+  // As installed; the lines go where nobody reads them.
+  logger: pino({ level: 'info' }, pino.destination('/dev/null')),
+  metrics: new GatewayMetrics(new MetricsRegistry()),
+});
+announcePort(await gateway.listen(0));

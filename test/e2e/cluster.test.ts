@@ -1,0 +1,225 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readFile, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { ensureBinaries } from '../cluster/binaries.ts';
+import { killBelow, processesBelow, removeCgroup } from '../cluster/cgroups.ts';
+import { clusterDown, clusterUp, loadImages } from '../cluster/cluster.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import { run, tryRun } from '../cluster/command.ts';
+import { applyObjects, kubectl } from '../cluster/kubectl.ts';
+import { localLayout } from '../cluster/local-cluster.ts';
+import { readMounts, unmountBelow } from '../cluster/mounts.ts';
+import { removeNetwork } from '../cluster/network.ts';
+import { repositoryRoot } from '../cluster/paths.ts';
+import { allPrograms, controlPlaneProgram, nodeProgram } from '../cluster/programs.ts';
+import { ensureScratchImage } from '../cluster/scratch-image.ts';
+import { waitFor } from '../cluster/wait.ts';
+
+const NAME = 't-cluster';
+/** kubectl serves as an HTTP client in a pod: it resolves names and needs nothing else in its image. */
+const CLIENT_IMAGE = 'localhost/kubectl:dev';
+
+async function lines(command: string, args: string[]): Promise<string[]> {
+  return (await run(command, args)).split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+async function up(nodes: number): Promise<Cluster> {
+  return await clusterUp({ name: NAME, nodes, gpus: 4 });
+}
+
+/** Starts the command and kills it after some milliseconds, which is before it has ended. */
+async function killedUp(nodes: number, milliseconds: number): Promise<void> {
+  const command = spawn(process.execPath, [join(repositoryRoot, 'test/cluster/main.ts'), 'up'], {
+    env: { ...process.env, NAME, NODES: String(nodes) },
+    stdio: 'ignore',
+  });
+  const exit = once(command, 'exit');
+  await delay(milliseconds);
+  command.kill('SIGKILL');
+  expect(await exit).toEqual([null, 'SIGKILL']);
+}
+
+/** Everything on the machine that a cluster could leave behind. */
+async function machine(): Promise<Record<string, unknown>> {
+  const folders = ['/run/containerd', '/var/lib/kubelet', '/var/lib/cni', '/var/log/containers', '/opt/containerd'];
+  const commandLines = await Promise.all(
+    (await readdir('/proc'))
+      .filter((entry) => /^\d+$/.test(entry))
+      .map(async (pid) => await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+  );
+  return {
+    links: (await lines('ip', ['-brief', 'link'])).map((line) => line.split(/[ @]/)[0]),
+    routes: await lines('ip', ['route']),
+    networkNamespaces: await lines('ip', ['netns']),
+    firewall: (await lines('iptables-save', [])).map((line) => line.replace(/\[\d+:\d+\]/, '')),
+    // Other programs mount elsewhere meanwhile, a build of an image in /tmp for example.
+    mounts: (await readMounts()).map(({ path }) => path).filter((path) => /^\/(run|var|opt|sys)\b/.test(path)),
+    cgroups: (await lines('find', ['/sys/fs/cgroup', '-maxdepth', '3', '-path', `*${NAME}*`])).sort(),
+    processes: commandLines.filter((line) => line.includes(`/${NAME}/`)),
+    state: existsSync(`/var/lib/infer/${NAME}`),
+    folders: folders.filter((path) => existsSync(path)),
+    locks: (await readdir('/run/lock')).filter((file) => file.includes(NAME)),
+  };
+}
+
+describe('the local cluster', () => {
+  let before: Record<string, unknown>;
+  let cluster: Cluster;
+
+  const node = async (name: string, path: string): Promise<string> =>
+    await kubectl(cluster, ['get', 'node', name, '-o', `jsonpath=${path}`]);
+  const pids = async (): Promise<(number | undefined)[]> =>
+    await Promise.all((await allPrograms(cluster)).map(async (program) => await program.pid()));
+
+  /** Returns what a pod gets that asks the host by HTTP. The pod has a simulated GPU. */
+  const askFromPod = async (nodeName: string, host: string): Promise<string> => {
+    const name = `client-${Date.now()}`;
+    const resources = { limits: { 'nvidia.com/gpu': '1' } };
+    const args = [`--server=http://${host}`, 'get', '--raw', '/health', '--request-timeout=5s'];
+    const container = { name: 'client', image: CLIENT_IMAGE, imagePullPolicy: 'Never', args, resources };
+    const nodeSelector = { 'kubernetes.io/hostname': nodeName };
+    const spec = { restartPolicy: 'Never', nodeSelector, containers: [container] };
+    await applyObjects(cluster, [{ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec }]);
+    await waitFor(`the pod ${name} ending`, async () => {
+      const phase = await kubectl(cluster, ['get', 'pod', name, '-o', 'jsonpath={.status.phase}']);
+      return phase === 'Succeeded' || phase === 'Failed' || undefined;
+    });
+    const answer = await kubectl(cluster, ['logs', name]);
+    await kubectl(cluster, ['delete', 'pod', name, '--wait=false']);
+    return answer;
+  };
+
+  /** Returns when a pod on the node gets an answer. Just after a start of its kubelet a server's pod is not ready. */
+  const expectAnswer = async (nodeName: string, host = 'web.kube-system'): Promise<void> => {
+    await waitFor(`${host} answering a pod on ${nodeName}`, async () => {
+      const answer = await askFromPod(nodeName, host);
+      if (answer !== 'OK') throw new Error(answer);
+      return true;
+    });
+  };
+
+  beforeAll(async () => {
+    await clusterDown(NAME);
+    before = await machine();
+    // Every test here also shows that up completes what an up that was killed had begun.
+    await killedUp(1, 2500);
+    cluster = await up(1);
+    const { kubectl: program } = await ensureBinaries(['kubectl']);
+    await loadImages(cluster, [await ensureScratchImage(CLIENT_IMAGE, program)]);
+    // CoreDNS answers /health on port 8080 with OK: a web server that every cluster has.
+    const service = {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'web', namespace: 'kube-system' },
+      spec: { selector: { 'k8s-app': 'kube-dns' }, ports: [{ port: 80, targetPort: 8080 }] },
+    };
+    await applyObjects(cluster, [service]);
+  }, 900_000);
+  afterAll(async () => await clusterDown(NAME), 60_000);
+
+  test('has a node with simulated GPUs, labelled as a real one', async () => {
+    const [first] = cluster.nodes;
+    expect(first?.name).toBe('t-cluster-node-1');
+    expect(await node('t-cluster-node-1', '{.status.allocatable.nvidia\\.com/gpu}')).toBe('4');
+    expect(await node('t-cluster-node-1', '{.metadata.labels.nvidia\\.com/gpu\\.product}')).toBe(
+      'NVIDIA-A100-SXM4-80GB',
+    );
+  });
+
+  test('runs a pod with a GPU that reaches a Service by its name', async () => {
+    await expectAnswer('t-cluster-node-1');
+  }, 60_000);
+
+  test('a second up changes nothing', async () => {
+    const running = await pids();
+    expect(running).not.toContain(undefined);
+    const started = Date.now();
+    await up(1);
+    expect(Date.now() - started).toBeLessThan(10_000);
+    expect(await pids()).toEqual(running);
+  }, 60_000);
+
+  test('does not load an image again that every node has', async () => {
+    const { kubectl: program } = await ensureBinaries(['kubectl']);
+    const loaded: string[] = [];
+    const archive = await ensureScratchImage(CLIENT_IMAGE, program);
+    await loadImages(cluster, [archive], (line) => loaded.push(line));
+    expect(loaded).toEqual([]);
+  });
+
+  test('up starts what was killed, and containers and GPUs outlive it', async () => {
+    const containers = ['get', 'pods', '-n', 'kube-system', '-o', 'jsonpath={.items[*].status.containerStatuses}'];
+    const containerBefore = await kubectl(cluster, containers);
+    for (const program of await allPrograms(cluster)) await program.kill('SIGKILL');
+    expect((await pids()).every((pid) => pid === undefined)).toBe(true);
+    await up(1);
+    expect(await pids()).not.toContain(undefined);
+    expect(await kubectl(cluster, containers)).toBe(containerBefore);
+    expect(await node('t-cluster-node-1', '{.status.capacity.nvidia\\.com/gpu}')).toBe('4');
+    await expectAnswer('t-cluster-node-1');
+  }, 90_000);
+
+  test('the API server and a kubelet can be killed and started alone', async () => {
+    const apiServer = await controlPlaneProgram(cluster, 'kube-apiserver');
+    await apiServer.kill('SIGKILL');
+    expect((await tryRun(cluster.kubectl, ['--kubeconfig', cluster.kubeconfig, 'get', 'nodes'])).code).not.toBe(0);
+    await apiServer.start();
+    expect(await kubectl(cluster, ['get', 'nodes', '-o', 'name'])).toBe('node/t-cluster-node-1\n');
+    const kubelet = await nodeProgram(cluster, 't-cluster-node-1', 'kubelet');
+    await kubelet.kill('SIGKILL');
+    await kubelet.start();
+    expect(await kubelet.pid()).toBeGreaterThan(0);
+    await expectAnswer('t-cluster-node-1');
+    expect(await node('t-cluster-node-1', '{.status.capacity.nvidia\\.com/gpu}')).toBe('4');
+  }, 90_000);
+
+  test('takes a second node, whose pods reach the pods and Services of the first', async () => {
+    cluster = await up(2);
+    expect(cluster.nodes.map(({ name }) => name)).toEqual(['t-cluster-node-1', 't-cluster-node-2']);
+    const { kubectl: program } = await ensureBinaries(['kubectl']);
+    await loadImages(cluster, [await ensureScratchImage(CLIENT_IMAGE, program)]);
+    await expectAnswer('t-cluster-node-2');
+    const podIp = await kubectl(cluster, [
+      'get',
+      'pods',
+      '-n',
+      'kube-system',
+      '-o',
+      'jsonpath={.items[0].status.podIP}',
+    ]);
+    await expectAnswer('t-cluster-node-2', `${podIp}:8080`);
+  }, 90_000);
+
+  test('up makes it whole again after the machine was restarted', async () => {
+    const layout = await localLayout(NAME);
+    // What a restart of the machine takes: processes, namespaces, network and cgroups. Files stay.
+    await killBelow(layout.cgroup);
+    await unmountBelow(layout.directory);
+    await removeNetwork(layout);
+    await removeCgroup(layout.cgroup);
+    await up(2);
+    await expectAnswer('t-cluster-node-1');
+  }, 120_000);
+
+  test('down leaves nothing behind', async () => {
+    await clusterDown(NAME);
+    expect(await machine()).toEqual(before);
+    // Nothing to remove is fine.
+    await clusterDown(NAME);
+  }, 60_000);
+
+  test.each([300, 1500, 4000])(
+    'down leaves nothing of an up that was killed after %i ms',
+    async (milliseconds) => {
+      await killedUp(2, milliseconds);
+      await clusterDown(NAME);
+      expect(await machine()).toEqual(before);
+      expect(await processesBelow(`infer/${NAME}`)).toEqual([]);
+    },
+    60_000,
+  );
+});

@@ -1,0 +1,159 @@
+/** Traffic through the gateways while parts of the system restart, leave or die: 50 requests/s, half of them streams. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { stringify } from 'yaml';
+import { clusterDown, clusterUp, type Cluster } from '../cluster/cluster.ts';
+import { kubectl } from '../cluster/kubectl.ts';
+import { controlPlaneProgram } from '../cluster/programs.ts';
+import { formatReport, startLoad, type LoadReport } from '../load/load.ts';
+import { eventually } from '../support/eventually.ts';
+import { demoKey, gatewayOrigin } from '../support/gateway-access.ts';
+import { installInfer } from '../support/install.ts';
+
+const NAME = 't-traffic';
+const MODEL = 'tiny-llama';
+const REQUESTS_PER_SECOND = 50;
+
+function expectNothingLost(report: LoadReport): void {
+  expect({ failed: report.failed, cut: report.cut, examples: report.examples }).toEqual({
+    failed: 0,
+    cut: 0,
+    examples: [],
+  });
+}
+
+describe('traffic', () => {
+  let cluster: Cluster;
+  let baseUrl: string;
+  let key: string;
+
+  const k = async (...args: string[]): Promise<string> => await kubectl(cluster, args);
+
+  const replicas = async (): Promise<string[]> => {
+    const label = `infer.dev/deployment=${MODEL}`;
+    return (await k('get', 'pods', '-l', label, '-o', 'jsonpath={.items[*].metadata.name}')).split(' ');
+  };
+
+  const expectReplicas = async (count: number): Promise<void> => {
+    await eventually(
+      async () => {
+        expect(await replicas()).toHaveLength(count);
+        expect(await k('get', 'infer', MODEL, '-o', 'jsonpath={.status.replicas.ready}')).toBe(String(count));
+      },
+      180_000,
+      500,
+    );
+  };
+
+  const scaleTo = async (count: number): Promise<void> => {
+    await k('patch', 'infer', MODEL, '--type=merge', '-p', JSON.stringify({ spec: { minReplicas: count } }));
+    await expectReplicas(count);
+  };
+
+  /** Runs the load while `disturb` works and for a while after it. */
+  const underLoad = async (disturb: () => Promise<void>): Promise<LoadReport> => {
+    const load = startLoad({
+      baseUrl,
+      key,
+      model: MODEL,
+      rate: REQUESTS_PER_SECOND,
+      streamShare: 0.5,
+      maxTokens: 16,
+      seed: 1,
+    });
+    await delay(2_000);
+    await disturb();
+    await delay(3_000);
+    const report = await load.stop();
+    console.log(formatReport(report));
+    expect(report.ok).toBeGreaterThan(100);
+    return report;
+  };
+
+  beforeAll(async () => {
+    await clusterDown(NAME);
+    cluster = await clusterUp({ name: NAME, gpus: 4 });
+    await installInfer(cluster, () => undefined);
+    const deployment = {
+      apiVersion: 'infer.dev/v1alpha1',
+      kind: 'InferenceDeployment',
+      metadata: { name: MODEL, namespace: 'default' },
+      spec: { model: { id: 'infer-examples/tiny-llama' }, minReplicas: 3, drainTimeoutSeconds: 30 },
+    };
+    await kubectl(cluster, ['apply', '-f', '-'], stringify(deployment));
+    await expectReplicas(3);
+    baseUrl = `${await gatewayOrigin(cluster)}/v1`;
+    key = await demoKey(cluster, 'default');
+    await eventually(async () => {
+      const response = await fetch(`${baseUrl}/models`, { headers: { authorization: `Bearer ${key}` } });
+      expect(await response.json()).toMatchObject({ data: [{ id: MODEL }] });
+    });
+  }, 900_000);
+  afterAll(async () => await clusterDown(NAME), 120_000);
+
+  test('an operator restart loses nothing', async () => {
+    const report = await underLoad(async () => {
+      await k('-n', 'infer-system', 'delete', 'pod', '-l', 'app.kubernetes.io/component=operator', '--force');
+      await k('-n', 'infer-system', 'rollout', 'status', 'deployment/infer-operator', '--timeout=60s');
+    });
+    expectNothingLost(report);
+  }, 120_000);
+
+  test('a restart of both gateways, one after the other, loses nothing', async () => {
+    const report = await underLoad(async () => {
+      await k('-n', 'infer-system', 'rollout', 'restart', 'deployment/infer-gateway');
+      await k('-n', 'infer-system', 'rollout', 'status', 'deployment/infer-gateway', '--timeout=120s');
+      // The old ones go on answering what they hold after the new ones are ready.
+      await eventually(
+        async () => {
+          const label = 'app.kubernetes.io/component=gateway';
+          const pods = await k('-n', 'infer-system', 'get', 'pods', '-l', label, '-o', 'name');
+          expect(pods.trim().split('\n')).toHaveLength(2);
+        },
+        120_000,
+        500,
+      );
+    });
+    expectNothingLost(report);
+  }, 240_000);
+
+  test('the eviction of a replica loses nothing', async () => {
+    const [victim] = await replicas();
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: victim, namespace: 'default' } };
+    const path = `/api/v1/namespaces/default/pods/${victim}/eviction`;
+    const report = await underLoad(async () => {
+      await kubectl(cluster, ['create', '--raw', path, '-f', '-'], JSON.stringify(eviction));
+      await eventually(async () => expect(await replicas()).not.toContain(victim), 90_000, 500);
+    });
+    expectNothingLost(report);
+    await expectReplicas(3);
+  }, 240_000);
+
+  test('a scale from three to two loses nothing', async () => {
+    const report = await underLoad(async () => await scaleTo(2));
+    expectNothingLost(report);
+    await scaleTo(3);
+  }, 300_000);
+
+  test('an API server that is away for 60 s loses nothing', async () => {
+    const apiServer = await controlPlaneProgram(cluster, 'kube-apiserver');
+    const report = await underLoad(async () => {
+      await apiServer.kill('SIGKILL');
+      await delay(60_000);
+      await apiServer.start();
+    });
+    expectNothingLost(report);
+    await expectReplicas(3);
+  }, 240_000);
+
+  test('a replica removed by force fails no request before its first byte; streams after it end in an error event', async () => {
+    const [victim = ''] = await replicas();
+    const report = await underLoad(async () => {
+      await k('delete', 'pod', victim, '--grace-period=0', '--force');
+    });
+    expect({ failed: report.failed, examples: report.examples.filter(({ kind }) => kind === 'unary') }).toEqual({
+      failed: 0,
+      examples: [],
+    });
+  }, 240_000);
+});

@@ -1,0 +1,95 @@
+/** A hundred deployments that nothing happens to: for five minutes the operator writes its Lease and nothing else. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { inferenceDeployments } from '../../src/api/resources.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
+import { startFaultProxy, type FaultProxy } from '../faults/proxy.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeKubelet, servingStatus } from '../support/fake-kubelet.ts';
+import { clientOf, createNamespace, sharedKubeconfig } from '../support/kube.ts';
+import { OperatorProcess } from '../support/operator-process.ts';
+import { installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
+import { createDeployment } from '../support/scenario.ts';
+
+const DEPLOYMENTS = 100;
+const REST_MS = 300_000;
+
+let client: KubeClient;
+let proxy: FaultProxy;
+let operator: OperatorProcess;
+let kubelet: FakeKubelet;
+let namespace: string;
+
+beforeAll(async () => {
+  client = clientOf(sharedKubeconfig());
+  await installApi(client, sharedKubeconfig(), process.env['INFER_TEST_KUBECTL'] ?? '');
+  namespace = await createNamespace(client, 'rest');
+  proxy = await startFaultProxy({ upstream: sharedKubeconfig(), impersonate: OPERATOR_ACCOUNT });
+  kubelet = new FakeKubelet(client, servingStatus, namespace);
+  operator = startOperator();
+}, 60_000);
+
+afterAll(async () => {
+  await operator.end();
+  await kubelet.stop();
+  await proxy.stop();
+  await client.close();
+}, 30_000);
+
+/** With a full list of every kind once a minute, so that several fall into the time at rest. */
+function startOperator(): OperatorProcess {
+  return OperatorProcess.start({ kubeconfig: proxy.kubeconfig, environment: { INFER_RELIST_SECONDS: '60' } });
+}
+
+async function allServe(): Promise<void> {
+  const { items } = await client.list(inferenceDeployments, { namespace });
+  const serving = items.filter(({ status }) => status?.conditions?.some(({ reason }) => reason === 'Serving'));
+  expect(serving).toHaveLength(DEPLOYMENTS);
+  const complete = items.filter(({ status }) => status?.conditions?.some(({ reason }) => reason === 'Complete'));
+  expect(complete).toHaveLength(DEPLOYMENTS);
+}
+
+/** The writes since the last `reset` in the test's namespace: all but renewals of the Lease. */
+function writes(): string[] {
+  return proxy
+    .writes({ namespace })
+    .map(({ verb, resource, subresource, name }) => `${verb} ${resource}/${subresource} ${name}`);
+}
+
+/** Waits until no write has come for three seconds. */
+async function settled(): Promise<void> {
+  await eventually(async () => {
+    await allServe();
+    const last = proxy.writes({ namespace }).at(-1)?.atMs ?? 0;
+    expect(performance.now() - last).toBeGreaterThan(3_000);
+  }, 120_000);
+}
+
+test(
+  'nothing but the Lease is written at rest, nor after a restart of the operator',
+  async () => {
+    for (let index = 0; index < DEPLOYMENTS; index += 1) await createDeployment(client, namespace, `rest-${index}`);
+    await settled();
+
+    proxy.reset();
+    // The time itself is what is tested: everything periodic must have had its turn.
+    await delay(REST_MS);
+    expect(writes()).toEqual([]);
+    expect(proxy.counts({ resource: 'leases' })['update leases.coordination.k8s.io']).toBeGreaterThan(100);
+    expect(proxy.requests({ verb: 'get', namespace })).toEqual([]);
+    expect(proxy.counts({ verb: 'list', resource: 'pods' })['list pods']).toBeGreaterThanOrEqual(3);
+
+    await operator.end('SIGTERM');
+    proxy.reset();
+    operator = startOperator();
+    await eventually(() => expect(operator.log).toMatch(/"msg":"reconciling"/));
+    // One pass over each key has happened once the queue's metric says so.
+    await eventually(async () => {
+      const metrics = await (await fetch(`http://127.0.0.1:${operator.port}/metrics`)).text();
+      const passes = /infer_workqueue_work_duration_seconds_count\{[^}]*\} (\d+)/.exec(metrics)?.[1];
+      expect(Number(passes)).toBeGreaterThanOrEqual(DEPLOYMENTS);
+    }, 30_000);
+    expect(writes()).toEqual([]);
+  },
+  REST_MS + 300_000,
+);

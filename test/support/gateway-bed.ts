@@ -1,0 +1,29 @@
+/** Engines and gateways that end with the test that started them; importing this registers the clean-up. */
+import { afterEach } from '@jest/globals';
+import type { GatewayLimits } from '../../src/gateway/limits.ts';
+import { startEngine, startGateway, type FakeDeployment, type FakeEngine, type RunningGateway } from './gateway.ts';
+
+export const CHAT = '/v1/chat/completions';
+
+const cleanups: (() => void | Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+/** Starts an engine that answers as told. */
+export async function engine(...parameters: Parameters<typeof startEngine>): Promise<FakeEngine> {
+  const started = await startEngine(...parameters);
+  cleanups.push(() => started.close());
+  return started;
+}
+
+/** Starts a gateway that serves the one deployment. */
+export async function gatewayFor(
+  deployment: FakeDeployment,
+  limits: Partial<GatewayLimits> = {},
+): Promise<RunningGateway> {
+  const started = await startGateway([deployment], limits);
+  cleanups.push(() => started.close());
+  return started;
+}

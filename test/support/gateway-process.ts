@@ -1,0 +1,38 @@
+/** The gateway as a process of its own, as it runs in a cluster. */
+import { join, resolve } from 'node:path';
+import { eventually } from './eventually.ts';
+import { LoggedProcess } from './logged-process.ts';
+
+const ENTRY = join(resolve(import.meta.dirname, '../..'), 'src/gateway/main.ts');
+
+export class GatewayProcess extends LoggedProcess {
+  /** Starts a gateway that finds the API server by this kubeconfig, and returns at once. Its ports are free ones. */
+  static start(kubeconfig: string, environment: Record<string, string> = {}): GatewayProcess {
+    return new GatewayProcess(ENTRY, {
+      KUBECONFIG: kubeconfig,
+      INFER_API_PORT: '0',
+      INFER_PORT: '0',
+      INFER_LEAVE_SECONDS: '0',
+      ...environment,
+    });
+  }
+
+  /** The URL of its API, once it serves. */
+  async serving(): Promise<string> {
+    return await this.#urlOf('apiPort');
+  }
+
+  /** The URL of its health and metrics, once they are there. */
+  async healthUrl(): Promise<string> {
+    return await this.#urlOf('port');
+  }
+
+  async #urlOf(field: string): Promise<string> {
+    const port = await eventually(() => {
+      const value = this.logged(field);
+      if (value === undefined) throw new Error(`The gateway has not logged its ${field}:\n${this.log}`);
+      return value;
+    }, 30_000);
+    return `http://127.0.0.1:${port}`;
+  }
+}

@@ -1,0 +1,182 @@
+/** A gateway in this process over replicas that a test names, without Kubernetes. */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import { Registry as MetricsRegistry } from 'prom-client';
+import type { GatewayLimits } from '../../src/gateway/limits.ts';
+import { GatewayMetrics } from '../../src/gateway/metrics.ts';
+import { createGateway } from '../../src/gateway/server.ts';
+import type {
+  AuthenticatedKey,
+  Authenticator,
+  Deployment,
+  Registry,
+  Replica,
+  ReplicaPicker,
+  Scope,
+} from '../../src/gateway/types.ts';
+
+export const KEY = 'sk-test';
+export const VIEW_KEY = 'sk-view';
+
+/** A deployment whose replicas come and go by set(). */
+export class FakeDeployment implements Deployment {
+  readonly namespace = 'default';
+  readonly name: string;
+  readonly uid: string;
+  readonly created = 1_700_000_000;
+  holdTimeoutSeconds = 50;
+  readonly all: Replica[] = [];
+  readonly #listeners = new Set<() => void>();
+
+  constructor(name: string, origins: readonly string[] = []) {
+    this.name = name;
+    this.uid = `uid-${name}`;
+    for (const origin of origins) this.add(origin);
+  }
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  add(origin: string, serving = true): Replica {
+    const replica = { podUid: `pod-${this.all.length}`, origin, serving, inFlight: 0, outstandingTokens: 0 };
+    this.all.push(replica);
+    this.#tell();
+    return replica;
+  }
+
+  setServing(index: number, serving: boolean): void {
+    const replica = this.all[index];
+    if (replica === undefined) throw new Error(`There is no replica ${index}.`);
+    replica.serving = serving;
+    this.#tell();
+  }
+
+  replicas(): readonly Replica[] {
+    return this.all;
+  }
+
+  onReplicasChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+const leastInFlight: ReplicaPicker = (replicas, _, exclude) =>
+  replicas
+    .filter(({ serving, podUid }) => serving && !exclude.has(podUid))
+    .toSorted((a, b) => a.inFlight - b.inFlight)[0];
+
+function key(keyId: string, scopes: readonly Scope[]): AuthenticatedKey {
+  return { keyId, namespace: 'default', name: keyId, scopes: new Set(scopes) };
+}
+
+const authenticator: Authenticator = {
+  authenticate(authorization) {
+    if (authorization === `Bearer ${KEY}`) return key('test', ['inference']);
+    if (authorization === `Bearer ${VIEW_KEY}`) return key('view', ['view']);
+    return undefined;
+  },
+};
+
+export interface RunningGateway {
+  /** `http://127.0.0.1:PORT`. */
+  readonly url: string;
+  readonly metrics: MetricsRegistry;
+  /** All that was logged, at every level. */
+  log(): string;
+  close(graceMs?: number): Promise<void>;
+}
+
+/** Starts a gateway that knows these deployments, all in the namespace of the keys. */
+export async function startGateway(
+  deployments: readonly Deployment[],
+  limits: Partial<GatewayLimits> = {},
+): Promise<RunningGateway> {
+  const registry: Registry = {
+    resolve: ({ namespace }, model) =>
+      deployments.find(({ name }) => name === model || `${namespace}/${name}` === model),
+    list: () => [...deployments],
+  };
+  const metrics = new MetricsRegistry();
+  let log = '';
+  const logger = pino({ level: 'trace' }, { write: (line: string) => (log += line) });
+  const gateway = createGateway({
+    registry,
+    authenticator,
+    pick: leastInFlight,
+    logger,
+    metrics: new GatewayMetrics(metrics),
+    limits,
+  });
+  const port = await gateway.listen(0);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    metrics,
+    log: () => log,
+    close: (graceMs = 0) => gateway.close(graceMs),
+  };
+}
+
+export interface FakeEngine {
+  readonly origin: string;
+  /** Requests so far, with their bodies; /health is not among them. */
+  readonly requests: { readonly head: IncomingMessage; readonly body: string }[];
+  close(): void;
+}
+
+/** Starts an engine that answers as `handler` says; `/health` is 200 unless `healthy` says no, then it hangs. */
+export async function startEngine(
+  handler: (response: ServerResponse, request: IncomingMessage, body: string) => void | Promise<void>,
+  healthy: () => boolean = () => true,
+): Promise<FakeEngine> {
+  const requests: { head: IncomingMessage; body: string }[] = [];
+  const server = createServer((request, response) => {
+    if (request.url === '/health') {
+      if (healthy()) response.end();
+      return;
+    }
+    const parts: Buffer[] = [];
+    request.on('data', (part: Buffer) => parts.push(part));
+    request.on('end', () => {
+      const body = Buffer.concat(parts).toString();
+      requests.push({ head: request, body });
+      void handler(response, request, body);
+    });
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    requests,
+    close: () => {
+      server.close();
+      server.closeAllConnections();
+    },
+  };
+}
+
+/** Sends a JSON body to a route of a gateway with the test's key. */
+export function post(
+  gateway: { url: string },
+  path: string,
+  body: unknown,
+  options: { headers?: Record<string, string>; signal?: AbortSignal } = {},
+): Promise<Response> {
+  return fetch(gateway.url + path, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${KEY}`, 'content-type': 'application/json', ...options.headers },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+  });
+}
+
+/** A chat request to `model`. */
+export function chat(model: string, more: Record<string, unknown> = {}): Record<string, unknown> {
+  return { model, messages: [{ role: 'user', content: 'Say something.' }], max_tokens: 5, ...more };
+}

@@ -1,0 +1,35 @@
+/** The operator as a process of its own, as it runs in a cluster: only so can it be killed at any moment. */
+import { join, resolve } from 'node:path';
+import { LoggedProcess } from './logged-process.ts';
+
+export const REPOSITORY = resolve(import.meta.dirname, '../..');
+
+/** The folder of the CRDs that a test applies. */
+export const CRD_DIRECTORY = join(REPOSITORY, 'crds');
+
+const ENTRY = join(REPOSITORY, 'src/operator/main.ts');
+
+export interface OperatorOptions {
+  kubeconfig: string;
+  identity?: string;
+  environment?: Record<string, string>;
+}
+
+export class OperatorProcess extends LoggedProcess {
+  /** Starts an operator and returns at once. Its health port is a free one. */
+  static start(options: OperatorOptions): OperatorProcess {
+    return new OperatorProcess(ENTRY, {
+      KUBECONFIG: options.kubeconfig,
+      INFER_NAMESPACE: 'infer-system',
+      INFER_IDENTITY: options.identity ?? 'operator-1',
+      INFER_IMAGE: 'localhost/infer:dev',
+      INFER_PORT: '0',
+      ...options.environment,
+    });
+  }
+
+  /** The port of health and metrics once the log names it. */
+  get port(): number | undefined {
+    return this.logged('port');
+  }
+}

@@ -1,0 +1,74 @@
+/** The dependency rule of CONTRIBUTING.md, over the sources themselves. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+
+function sources(path: string): string[] {
+  if (path.endsWith('.ts')) return [path];
+  return readdirSync(join(ROOT, path), { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
+    .map((name) => join(path, name));
+}
+
+/** What a file imports at run time or as a type: packages by name, own files by their path from the root. */
+function imports(file: string): { target: string; typeOnly: boolean }[] {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  return [...text.matchAll(/^(?:import|export)\s(type\s)?(?:[^'";]*?\sfrom\s)?'([^']+)'/gm)].map(
+    ([, type, target]) => ({
+      target: target?.startsWith('.') ? relative(ROOT, resolve(ROOT, dirname(file), target)) : (target ?? ''),
+      typeOnly: type !== undefined,
+    }),
+  );
+}
+
+/** Modules that do I/O or tell the time; a type imported from them is fine. */
+const IMPURE = [
+  /^node:/,
+  /^undici$/,
+  /^pino$/,
+  /^prom-client$/,
+  /^@kubernetes\//,
+  /^@dot-i\//,
+  /kube\/(?!types|conditions|managed-fields)/,
+];
+
+describe('dependency rule', () => {
+  const pure = [
+    'src/operator/resources',
+    'src/operator/diagnose',
+    'src/operator/plan.ts',
+    'src/operator/status.ts',
+    'src/operator/verdicts.ts',
+    'src/operator/cost.ts',
+    'src/autoscaler/decide.ts',
+    'src/gateway/balancer',
+    'src/gateway/endpoints.ts',
+    'src/gateway/tracked-deployment.ts',
+    'src/api/conditions.ts',
+    'src/api/defaults.ts',
+    'src/api/kubernetes.ts',
+    'src/api/labels.ts',
+    'src/api/resources.ts',
+  ];
+  test.each(pure.flatMap(sources))('%s is pure', (file) => {
+    const impure = imports(file).filter(
+      ({ target, typeOnly }) => !typeOnly && IMPURE.some((rule) => rule.test(target)),
+    );
+    expect(impure).toEqual([]);
+    expect(readFileSync(join(ROOT, file), 'utf8')).not.toMatch(
+      /Date\.now\(\)|new Date\(\)|Math\.random\(\)|process\.env/,
+    );
+  });
+
+  test.each(sources('src/kube'))('%s knows nothing of the product', (file) => {
+    const product = imports(file).filter(({ target }) => target.startsWith('src/') && !target.startsWith('src/kube/'));
+    expect(product).toEqual([]);
+  });
+
+  test('nothing under src imports a test', () => {
+    const offenders = sources('src').filter((file) => imports(file).some(({ target }) => target.startsWith('test/')));
+    expect(offenders).toEqual([]);
+  });
+});
