@@ -1,4 +1,5 @@
 /** Engines and gateways that end with the test that started them; importing this registers the clean-up. */
+import { connect, type Socket } from 'node:net';
 import { afterEach } from '@jest/globals';
 import type { GatewayLimits } from '../../src/gateway/limits.ts';
 import { startEngine, startGateway, type FakeDeployment, type FakeEngine, type RunningGateway } from './gateway.ts';
@@ -26,4 +27,11 @@ export async function gatewayFor(
   const started = await startGateway([deployment], limits);
   cleanups.push(() => started.close());
   return started;
+}
+
+/** Opens a bare connection to a gateway, for what no HTTP client would do. */
+export function connectTo(gateway: RunningGateway): Socket {
+  const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+  cleanups.push(() => void socket.destroy());
+  return socket;
 }

@@ -1,6 +1,5 @@
 /** What the gateway does when replicas and clients misbehave, against small engines that do so on purpose. */
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import type { ServerResponse } from 'node:http';
 import { describe, expect, test } from '@jest/globals';
 import {
@@ -16,7 +15,7 @@ import {
 } from '../../../test/support/engine-replies.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { chat, FakeDeployment, KEY, post, startGateway } from '../../../test/support/gateway.ts';
-import { CHAT, engine, gatewayFor } from '../../../test/support/gateway-bed.ts';
+import { CHAT, connectTo, engine, gatewayFor } from '../../../test/support/gateway-bed.ts';
 
 function rawRequest(more: Record<string, unknown>): string {
   const body = JSON.stringify(chat('tiny', more));
@@ -145,8 +144,7 @@ describe('clients', () => {
     });
     const deployment = new FakeDeployment('tiny', [upstream.origin]);
     const gateway = await gatewayFor(deployment, { clientStallMs: 300 });
-    const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
-    cleanups.push(() => void socket.destroy());
+    const socket = connectTo(gateway);
     socket.write(rawRequest({ stream: true }));
     await eventually(() => expect(deployment.all[0]?.inFlight).toBe(1));
     await eventually(() => noneInFlight(deployment));
@@ -198,8 +196,7 @@ describe('shutdown', () => {
     const finish: (() => void)[] = [];
     const upstream = await engine((response) => void finish.push(() => answersWhole(response)));
     const gateway = await startGateway([new FakeDeployment('tiny', [upstream.origin])]);
-    const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
-    cleanups.push(() => void socket.destroy());
+    const socket = connectTo(gateway);
     let answers = '';
     socket.on('data', (data) => (answers += String(data)));
     socket.write(rawRequest({}));
