@@ -199,6 +199,27 @@ describe('failures', () => {
     expect(passes.length).toBeGreaterThanOrEqual(before + 2);
   });
 
+  test('are remembered over a pass that did not get to try', async () => {
+    let result: ProcessResult | undefined;
+    makeQueue(async () => {
+      if (result === undefined) throw new Error('no');
+      return result;
+    });
+    queue.start();
+    queue.add('a');
+    // Failures at 0, 50..100, 150..300 and 350..700 ms: the next wait is 400 ms at least.
+    await jest.advanceTimersByTimeAsync(700);
+    result = { untried: true };
+    queue.add('a');
+    await settle();
+    result = undefined;
+    queue.add('a');
+    await settle();
+    const before = passes.length;
+    await jest.advanceTimersByTimeAsync(390);
+    expect(passes).toHaveLength(before);
+  });
+
   test('of one key do not hold up another', async () => {
     makeQueue(async (key) => {
       if (key === 'bad') throw new Error('no');

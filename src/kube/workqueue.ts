@@ -7,9 +7,11 @@ import type { KubeMetrics } from './metrics.ts';
 import { KeyTimers } from './key-timers.ts';
 import type { Logger } from './types.ts';
 
-/** What a pass asks for: to be run again after this long. */
 export interface ProcessResult {
+  /** To be run again after this long. */
   requeueAfterMs?: number;
+  /** The pass did not get to try, and says nothing about earlier failures: their back-off goes on where it was. */
+  untried?: boolean;
 }
 
 export interface WorkQueueOptions {
@@ -121,7 +123,7 @@ export class WorkQueue {
     let requeueMs: number | undefined;
     try {
       const result = await this.#options.process(key, this.#abort.signal);
-      this.#failures.delete(key);
+      if (result?.untried !== true) this.#failures.delete(key);
       requeueMs = result?.requeueAfterMs;
     } catch (error) {
       requeueMs = this.#failed(key, error);

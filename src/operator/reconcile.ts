@@ -11,6 +11,7 @@ import type { KubeClient } from '../kube/client.ts';
 import { ApiError } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { apiVersionOf, type ObjectReference } from '../kube/types.ts';
+import type { ProcessResult } from '../kube/workqueue.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { applyChildren } from './apply.ts';
 import type { Caches } from './caches.ts';
@@ -40,11 +41,11 @@ export interface ReconcileContext {
  * Brings the deployment `ref` one pass nearer to its spec and writes its status if that changed. Throws what the API
  * server answered, after status was written, so that the queue tries again with back-off.
  */
-export async function reconcile(ref: ObjectReference, context: ReconcileContext): Promise<{ requeueAfterMs?: number }> {
+export async function reconcile(ref: ObjectReference, context: ReconcileContext): Promise<ProcessResult> {
   const { caches, client, settings, now } = context;
   const observation = await gather(ref, caches, client, settings.namespace);
   if (observation === undefined) return {};
-  if (observation === BEHIND) return { requeueAfterMs: BEHIND_RETRY_MS };
+  if (observation === BEHIND) return { requeueAfterMs: BEHIND_RETRY_MS, untried: true };
 
   const planned = plan(observation, settings);
   const decision = decide(effectiveSpec(observation.resource.spec));
