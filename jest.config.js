@@ -8,9 +8,12 @@ const base = {
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/out/'],
 };
 
+// By a file, since jest reads `testTimeout` for all projects together and unit tests are to fail within seconds.
+const outside = { ...base, setupFilesAfterEnv: ['<rootDir>/test/support/longer-timeout.ts'] };
+
 // A kube-apiserver with etcd that all files of the tier share.
 const withControlPlane = {
-  ...base,
+  ...outside,
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
 };
@@ -30,7 +33,7 @@ export default {
     },
     { ...withControlPlane, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.test.ts'] },
     { ...withControlPlane, displayName: 'faults', testMatch: ['<rootDir>/test/faults/**/*.test.ts'] },
-    { ...base, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
-    { ...base, displayName: 'conformance', testMatch: ['<rootDir>/test/conformance/**/*.test.ts'] },
+    { ...outside, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
+    { ...outside, displayName: 'conformance', testMatch: ['<rootDir>/test/conformance/**/*.test.ts'] },
   ],
 };
