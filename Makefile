@@ -9,9 +9,10 @@ TIERS ?= unit integration faults e2e conformance
 export NAME NODES GPUS CLUSTER YES
 
 # Not `npm ci`: it refuses a lock file without the linter's bindings for other systems, which not every registry has.
-# What is installed is what the lock file says, checked by its integrity.
+# What is installed is what the lock file says, checked by its integrity. Nothing to standard output: `make env` is
+# evaluated by a shell.
 node_modules/.installed: package.json package-lock.json
-	npm install --no-save --ignore-scripts --no-audit --no-fund
+	npm install --no-save --ignore-scripts --no-audit --no-fund >&2
 	@touch $@
 
 .PHONY: help
