@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import type { InferenceDeployment } from '../../src/api/generated/inference-deployment.ts';
-import { clusterDown, clusterUp, type Cluster } from '../cluster/cluster.ts';
+import type { Cluster } from '../cluster/cluster-types.ts';
 import { tryRun } from '../cluster/command.ts';
 import { applyObjects, kubectl } from '../cluster/kubectl.ts';
+import { localClusterDown, localClusterUp } from '../cluster/local-cluster.ts';
 import { repositoryRoot } from '../cluster/paths.ts';
 import { createApiKey } from '../support/api-key.ts';
 import { withGateway } from '../support/gateway-access.ts';
@@ -77,8 +78,8 @@ async function runChecks(program: string, script: string, base: string): Promise
 }
 
 beforeAll(async () => {
-  await clusterDown(CLUSTER);
-  cluster = await clusterUp({ name: CLUSTER, gpus: 1 });
+  await localClusterDown(CLUSTER, () => undefined);
+  cluster = await localClusterUp({ name: CLUSTER, nodes: 1, progress: () => undefined, gpus: 1 });
   await installInfer(cluster, () => undefined);
   await applyObjects(cluster, [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } }]);
   await applyObjects(cluster, [example()]);
@@ -87,7 +88,7 @@ beforeAll(async () => {
   await client.close();
   await kubectl(cluster, ['-n', NAMESPACE, 'wait', '--for=condition=Ready', `infer/${MODEL}`, '--timeout=110s']);
 }, 900_000);
-afterAll(async () => await clusterDown(CLUSTER), 120_000);
+afterAll(async () => await localClusterDown(CLUSTER, () => undefined), 120_000);
 
 describe.each(CLIENTS)('the openai client for $name', ({ program, script }) => {
   test.each(BASES)(

@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
 import type { InferenceDeployment } from '../../src/api/generated/inference-deployment.ts';
-import { clusterDown, clusterUp, type Cluster } from '../cluster/cluster.ts';
+import type { Cluster } from '../cluster/cluster-types.ts';
 import { kubectl } from '../cluster/kubectl.ts';
+import { localClusterDown, localClusterUp } from '../cluster/local-cluster.ts';
 import { repositoryRoot } from '../cluster/paths.ts';
 import { controlPlaneProgram } from '../cluster/programs.ts';
 import { eventually } from '../support/eventually.ts';
@@ -73,15 +74,15 @@ describe('main path', () => {
     await withPortForward(cluster, { namespace: NAMESPACE, service: `infer-${name}`, port: 8000 }, use);
 
   beforeAll(async () => {
-    await clusterDown(NAME);
-    cluster = await clusterUp({ name: NAME, gpus: 2 });
+    await localClusterDown(NAME, () => undefined);
+    cluster = await localClusterUp({ name: NAME, nodes: 1, progress: () => undefined, gpus: 2 });
     await installInfer(cluster, () => undefined);
     const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' };
     await apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE, labels } });
     await kubectl(cluster, ['-n', 'infer-system', 'set', 'env', 'deployment/hub-sim', `HUB_TOKEN=${TOKEN}`]);
     await kubectl(cluster, ['-n', 'infer-system', 'rollout', 'status', 'deployment/hub-sim', '--timeout=60s']);
   }, 900_000);
-  afterAll(async () => await clusterDown(NAME), 120_000);
+  afterAll(async () => await localClusterDown(NAME, () => undefined), 120_000);
 
   test('the first example serves under Pod Security "restricted", and kubectl wait sees it', async () => {
     await apply(example('inference-deployment.yaml'));

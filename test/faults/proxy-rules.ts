@@ -53,7 +53,8 @@ export type Action =
   | { type: 'replay'; recording: Recording }
   /** For watches, event by event; `match.name` is then that of the event's object. */
   | { type: 'drop-events'; types: readonly string[] }
-  | { type: 'delay-events'; ms: number }
+  /** Holds back an event, and all that follow it, until the promise is fulfilled. */
+  | { type: 'hold-events'; until: Promise<void> }
   | { type: 'duplicate-events' }
   /** Passes a watch on in pieces of this many bytes. */
   | { type: 'split'; bytes: number }
@@ -78,7 +79,7 @@ export interface RuleHandle {
   remove(): void;
 }
 
-const EVENT_ACTIONS: readonly string[] = ['drop-events', 'delay-events', 'duplicate-events'];
+const EVENT_ACTIONS: readonly string[] = ['drop-events', 'hold-events', 'duplicate-events'];
 
 /** A generator of numbers in [0, 1) that repeats for the same seed (mulberry32). */
 export function seededRandom(seed: number): () => number {

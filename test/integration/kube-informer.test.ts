@@ -72,6 +72,15 @@ async function create(name: string, data: Record<string, string> = {}): Promise<
   return await direct.create(configMaps, { ...object, metadata: { ...object.metadata, labels } });
 }
 
+/** Holds back the first periodic list (the second of all) until `release`; `after` runs once it was answered. */
+function holdPeriodicList(after?: () => Promise<void>): { release: () => void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const before = async (): Promise<void> => await promise;
+  const action = { type: 'hook', before, ...(after && { after }) } as const;
+  proxy.rule({ match: { verb: 'list', nth: 2 }, action });
+  return { release: resolve };
+}
+
 async function until(what: string, condition: () => boolean): Promise<void> {
   await waitFor(what, async () => (condition() ? true : undefined), { timeoutMs: 10_000, intervalMs: 10 });
 }
@@ -184,11 +193,14 @@ describe('what the watch does not deliver', () => {
     async (type) => {
       await create('changed');
       await create('removed');
-      await startInformer({ relistIntervalMs: 600 });
+      const watched = holdPeriodicList();
+      await startInformer({ relistIntervalMs: 100 });
       proxy.rule({ match: { verb: 'watch' }, action: { type: 'drop-events', types: [type] } });
       await create('added');
       await direct.patch(configMaps, ref('changed'), { data: { color: 'blue' } }, { type: 'merge' });
       await direct.delete(configMaps, ref('removed'));
+      await until('the two that are not dropped', () => changes.length === 4);
+      watched.release();
       await until('the repair', () => {
         const names = informer
           .list()
@@ -202,11 +214,14 @@ describe('what the watch does not deliver', () => {
   );
 
   test('is not counted while the watch is only late', async () => {
-    await startInformer({ relistIntervalMs: 300, missedAfterMs: 2000 });
-    proxy.rule({ match: { verb: 'watch' }, action: { type: 'delay-events', ms: 800 } });
+    const listed = Promise.withResolvers<void>();
+    proxy.rule({ match: { verb: 'watch' }, action: { type: 'hold-events', until: listed.promise } });
+    const created = holdPeriodicList(async () => await Promise.resolve(listed.resolve()));
+    await startInformer({ relistIntervalMs: 100, missedAfterMs: 3000 });
     await create('late');
-    const lists = proxy.requests({ verb: 'list' }).length;
-    await until('two more lists', () => proxy.requests({ verb: 'list' }).length >= lists + 2);
+    created.release();
+    // The next one begins when the patience with the first is over.
+    await until('another list', () => proxy.requests({ verb: 'list' }).length >= 3);
     expect(informer.get(ref('late'))).toBeDefined();
     expect((await metrics.watchMissed.get()).values).toEqual([]);
   });
@@ -250,10 +265,12 @@ describe('a list older than what was seen', () => {
 describe('our own writes', () => {
   test('the cache is behind until the event of a write has come', async () => {
     await startInformer();
-    proxy.rule({ match: { verb: 'watch' }, action: { type: 'delay-events', ms: 400 } });
+    const noted = Promise.withResolvers<void>();
+    proxy.rule({ match: { verb: 'watch' }, action: { type: 'hold-events', until: noted.promise } });
     const written = await create('mine');
     informer.noteWrite(written);
     expect(informer.isBehind(ref('mine'))).toBe(true);
+    noted.resolve();
     await until('the cache passing the write', () => !informer.isBehind(ref('mine')));
     expect(informer.get(ref('mine'))?.metadata.resourceVersion).toBe(written.metadata.resourceVersion);
   });
@@ -266,11 +283,13 @@ describe('our own writes', () => {
   });
 
   test('the wait ends with a list that began after the write', async () => {
-    await startInformer({ relistIntervalMs: 400 });
+    const deleted = holdPeriodicList();
+    await startInformer({ relistIntervalMs: 100 });
     proxy.rule({ match: { verb: 'watch' }, action: { type: 'drop-events', types: ['ADDED', 'DELETED'] } });
     informer.noteWrite(await create('never-seen'));
     await direct.delete(configMaps, ref('never-seen'));
     expect(informer.isBehind(ref('never-seen'))).toBe(true);
+    deleted.release();
     await until('the end of the wait', () => !informer.isBehind(ref('never-seen')));
     expect(changes).toEqual([]);
   });

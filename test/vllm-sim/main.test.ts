@@ -152,7 +152,7 @@ describe('SIGTERM', () => {
   test('with a shutdown timeout a stream runs to its end, and then the process does', async () => {
     const simulator = start(['--shutdown-timeout', '30']);
     const url = await simulator.ready();
-    const streaming = await chat(url, { stream: true, max_tokens: 40, ignore_eos: true });
+    const streaming = await chat(url, { stream: true, max_tokens: 1000, ignore_eos: true });
     simulator.child.kill('SIGTERM');
     let refused = await chat(url, { max_tokens: 1 });
     while (refused.status === 200) refused = await chat(url, { max_tokens: 1 });

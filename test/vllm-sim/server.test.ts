@@ -269,13 +269,18 @@ describe('other routes', () => {
 describe('drain', () => {
   test('new requests fail while health stays and a stream goes on', async () => {
     const { url, simulator } = await start({ environment: { SIM_SPEED: '1' } });
-    const streaming = await post(`${url}/v1/chat/completions`, { ...chat, stream: true, max_tokens: 30 });
+    // Longer than the requests meanwhile can take.
+    const request = { ...chat, stream: true, max_tokens: 2000, ignore_eos: true };
+    const streaming = await post(`${url}/v1/chat/completions`, request);
     simulator.draining = true;
     const refused = await post(`${url}/v1/chat/completions`, chat);
     expect(refused.status).toBe(500);
     expect(await refused.json()).toMatchObject({ error: { message: 'cannot schedule new futures after shutdown' } });
     expect((await fetch(`${url}/health`)).status).toBe(200);
-    expect((await events(streaming)).last).toBe('[DONE]');
+    simulator.abortAll();
+    const { events: chunks, last } = await events(streaming);
+    expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe('abort');
+    expect(last).toBe('[DONE]');
   });
 
   test('whenIdle waits for what runs', async () => {
