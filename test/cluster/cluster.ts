@@ -15,6 +15,7 @@ import {
 } from './kind-cluster.ts';
 import { findKubectl } from './kubectl.ts';
 import { findLocalCluster, loadLocalImages, localClusterDown, localClusterUp } from './local-cluster.ts';
+import { readState } from './state.ts';
 import { UserError } from './user-error.ts';
 
 export type { Cluster, ClusterNode, ClusterOptions } from './cluster-types.ts';
@@ -24,7 +25,8 @@ export const DEFAULT_CLUSTER_NAME = 'infer';
 
 function ignore(): void {}
 
-function wantsCurrent(): boolean {
+/** Returns true where the user's own cluster is meant (CLUSTER=current). Throws a UserError for any other value. */
+export function wantsCurrent(): boolean {
   const wanted = process.env['CLUSTER'] ?? '';
   if (wanted !== '' && wanted !== 'current') {
     throw new UserError(
@@ -52,7 +54,9 @@ export async function clusterUp(options: ClusterOptions = {}): Promise<Cluster> 
   if (wantsCurrent()) return await currentCluster(progress);
   const { name = DEFAULT_CLUSTER_NAME, nodes = 1, gpus = 8 } = options;
   const request = { name, nodes, gpus, progress };
-  return (await kindIsUsable()) ? await kindClusterUp(request) : await localClusterUp(request);
+  // A local one that is there goes on being it, also after kind was installed.
+  const local = (await readState(name)) !== undefined || !(await kindIsUsable());
+  return local ? await localClusterUp(request) : await kindClusterUp(request);
 }
 
 /** Removes the cluster and everything in it; nothing to remove is fine, and the user's own is never touched. */
@@ -61,14 +65,15 @@ export async function clusterDown(
   progress: (line: string) => void = ignore,
 ): Promise<void> {
   if (wantsCurrent()) return;
-  if (await kindIsUsable()) await kindClusterDown(name);
-  else await localClusterDown(name, progress);
+  const kind = await kindIsUsable();
+  if (kind) await kindClusterDown(name);
+  if (!kind || (await readState(name)) !== undefined) await localClusterDown(name, progress);
 }
 
 /** Returns the cluster if it was brought up and not removed; it may be broken. */
 export async function findCluster(name = DEFAULT_CLUSTER_NAME): Promise<Cluster | undefined> {
   if (wantsCurrent()) return await currentCluster(ignore);
-  return (await kindIsUsable()) ? await findKindCluster(name) : await findLocalCluster(name);
+  return (await findLocalCluster(name)) ?? ((await kindIsUsable()) ? await findKindCluster(name) : undefined);
 }
 
 /**
@@ -86,8 +91,6 @@ export async function loadImages(
     case 'kind':
       return await loadKindImages(cluster.name, archives);
     case 'current':
-      throw new UserError(
-        'CLUSTER=current: images cannot be put onto the nodes of your cluster from here; push them to a registry that it pulls from and set IMAGE to their names.',
-      );
+      throw new UserError('CLUSTER=current: images cannot be put onto the nodes of your cluster from here.');
   }
 }
