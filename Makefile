@@ -5,8 +5,9 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 TIERS ?= unit integration faults e2e conformance
 
-# Set by the caller: NAME (cluster), NODES, GPUS, CLUSTER=current, YES=1. They reach the scripts as they are.
-export NAME NODES GPUS CLUSTER YES
+# Set by the caller: NAME (cluster), NODES, GPUS, YES=1, and CLUSTER=current with IMAGE, VLLM_SIM_IMAGE, HUB_SIM_IMAGE.
+# They reach the scripts as they are.
+export NAME NODES GPUS YES CLUSTER IMAGE VLLM_SIM_IMAGE HUB_SIM_IMAGE
 
 # Not `npm ci`: it refuses a lock file without the linter's bindings for other systems, which not every registry has.
 # What is installed is what the lock file says, checked by its integrity. Nothing to standard output: `make env` is
@@ -23,7 +24,7 @@ help: ## this list
 demo: node_modules/.installed ## a local cluster with Infer, an example deployment and a chat completion; stays up
 	@node test/demo/main.ts up
 
-demo-down: node_modules/.installed ## remove all that `make demo` made
+demo-down: node_modules/.installed ## remove the cluster of `make demo`; installed packages and the cache stay
 	@node test/demo/main.ts down
 
 env: node_modules/.installed ## shell exports for the running cluster: eval "$$(make -s env)"

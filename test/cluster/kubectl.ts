@@ -14,6 +14,11 @@ export async function kubectl(access: Access, args: string[], input?: string): P
   return await run(access.kubectl, all, { timeoutMs: 120_000, ...(input === undefined ? {} : { input }) });
 }
 
+/** Returns the command line of `kubectl` with these arguments for a person, who may have neither on the PATH. */
+export function commandLine(access: Access, args: string[]): string {
+  return [access.kubectl, '--kubeconfig', access.kubeconfig, ...args].join(' ');
+}
+
 /** Applies the objects as they are, taking over fields that others have set. */
 export async function applyObjects(access: Access, objects: object[]): Promise<void> {
   const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });

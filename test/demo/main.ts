@@ -4,10 +4,11 @@
  */
 import { join } from 'node:path';
 import OpenAI from 'openai';
-import { clusterDown, clusterUp, findCluster } from '../cluster/cluster.ts';
+import { clusterDown, clusterUp, findCluster, wantsCurrent } from '../cluster/cluster.ts';
 import type { Cluster } from '../cluster/cluster-types.ts';
+import { imagesOf } from '../cluster/dev-images.ts';
 import { clusterOptions, printExports } from '../cluster/options.ts';
-import { kubectl } from '../cluster/kubectl.ts';
+import { commandLine, kubectl } from '../cluster/kubectl.ts';
 import { repositoryRoot } from '../cluster/paths.ts';
 import { UserError } from '../cluster/user-error.ts';
 import { waitFor } from '../cluster/wait.ts';
@@ -47,7 +48,9 @@ async function waitUntilReady(cluster: Cluster): Promise<void> {
     shown = line;
     if (ready?.status === 'True') return;
     if (performance.now() > deadline) {
-      throw new UserError(`${DEPLOYMENT} did not get ready. See: kubectl describe infer ${DEPLOYMENT}`);
+      throw new UserError(
+        `${DEPLOYMENT} did not get ready. See: ${commandLine(cluster, ['describe', 'infer', DEPLOYMENT])}`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
@@ -73,6 +76,8 @@ async function persistently<T>(what: string, step: () => Promise<T>): Promise<T>
 }
 
 async function up(): Promise<void> {
+  // Before anything is built.
+  if (wantsCurrent()) imagesOf(process.env);
   const cluster = await clusterUp({ ...clusterOptions(process.env), progress });
   await installInfer(cluster, progress);
   progress(`kubectl apply -f ${EXAMPLE}`);
@@ -93,7 +98,16 @@ async function up(): Promise<void> {
   curl $INFER_BASE_URL/chat/completions -H "Authorization: Bearer $INFER_API_KEY" -H 'content-type: application/json' \\
     -d '{"model":"${DEPLOYMENT}","messages":[{"role":"user","content":"Hello"}]}'
   kubectl get infer ${DEPLOYMENT} -o wide; kubectl describe infer ${DEPLOYMENT}
-  make demo-down                       # remove it all`);
+  make demo-down                       # remove the cluster and all in it`);
+}
+
+async function down(): Promise<void> {
+  if (wantsCurrent()) {
+    throw new UserError(
+      `CLUSTER=current: remove what the demo made with kubectl delete -f ${EXAMPLE} and then kubectl delete -k manifests/overlays/dev; the second removes every InferenceDeployment of the cluster.`,
+    );
+  }
+  await clusterDown(clusterOptions(process.env).name, progress);
 }
 
 async function printEnvironment(): Promise<void> {
@@ -112,7 +126,7 @@ async function main(command: string): Promise<void> {
     case 'up':
       return await up();
     case 'down':
-      return await clusterDown(clusterOptions(process.env).name, progress);
+      return await down();
     case 'env':
       return await printEnvironment();
     default:
