@@ -18,6 +18,11 @@ describe('readSettings', () => {
     });
   });
 
+  test('a proxy is that of downloads', () => {
+    const settings = readSettings({ ...minimal, HTTPS_PROXY: 'http://proxy.example.com:3128', NO_PROXY: '.svc' });
+    expect(settings).toMatchObject({ httpsProxy: 'http://proxy.example.com:3128', noProxy: '.svc' });
+  });
+
   test('URLs end without a slash', () => {
     const settings = readSettings({
       ...minimal,
@@ -34,6 +39,8 @@ describe('readSettings', () => {
   test.each([
     ['HF_ENDPOINT', 'huggingface.co'],
     ['HF_ENDPOINT', 'file:///etc'],
+    ['HTTPS_PROXY', 'proxy.example.com:3128'],
+    ['HTTPS_PROXY', 'http://user:password@proxy.example.com:3128'],
     ['INFER_GATEWAY_URL', 'infer.example.com'],
     ['INFER_PORT', '70000'],
     ['INFER_PORT', 'http'],

@@ -13,6 +13,10 @@ export interface Settings {
   /** Infer's own image, for the download containers. */
   image: string;
   hubEndpoint: string;
+  /** The proxy through which replicas download from an https hub; absent means without one. */
+  httpsProxy: string | undefined;
+  /** Hosts that downloads reach without the proxy, separated by commas. */
+  noProxy: string | undefined;
   /** The gateways' base URL for OpenAI clients, for the status of deployments; absent shows none. */
   gatewayUrl: string | undefined;
   /** HTTP port of /healthz, /readyz and /metrics; 0 picks a free one. */
@@ -41,9 +45,20 @@ export function readSettings(environment: Environment): Settings {
     identity: required('INFER_IDENTITY', 'a name that is unique among the replicas, such as the pod name'),
     image: required('INFER_IMAGE', "the image of this install, which the replicas' download container runs"),
     hubEndpoint: httpUrl('HF_ENDPOINT', environment['HF_ENDPOINT'] || HUB, HUB),
+    httpsProxy: proxyUrl(environment['HTTPS_PROXY']),
+    noProxy: environment['NO_PROXY'] || undefined,
     gatewayUrl: gatewayUrl ? httpUrl('INFER_GATEWAY_URL', gatewayUrl, 'https://infer.example.com/v1') : undefined,
     port: whole('INFER_PORT', 8080, 0, 65_535),
     relistIntervalMs: whole('INFER_RELIST_SECONDS', 600, 10, 86_400) * 1_000,
     logLevel: environment['INFER_LOG_LEVEL'] || 'info',
   };
+}
+
+/** Throws an Error for a URL with a password: it becomes part of pods, which their users can read. */
+function proxyUrl(value: string | undefined): string | undefined {
+  if (!value) return undefined;
+  const url = httpUrl('HTTPS_PROXY', value, 'http://proxy.example.com:3128');
+  const { username, password } = new URL(url);
+  if (username === '' && password === '') return url;
+  throw new Error('Set HTTPS_PROXY to a URL without user and password: every user of a replica could read them.');
 }

@@ -363,6 +363,19 @@ describe('the disk', () => {
     expect(hub.requests.some(({ path }) => path.includes('/resolve/'))).toBe(false);
   });
 
+  test('a limit below the size of the model is known before the first byte, and says what to raise', async () => {
+    const { bytes } = await download(SHARDED);
+    rmSync(directory, { recursive: true });
+    await restartHub({});
+    await expect(download(SHARDED, { maxBytes: bytes - 1 })).rejects.toMatchObject({
+      reason: 'DiskFull',
+      message: expect.stringContaining('raise modelCache.sizeLimit of the HardwareProfile'),
+    });
+    expect(hub.requests.some(({ path }) => path.includes('/resolve/'))).toBe(false);
+    await download(SHARDED, { maxBytes: bytes });
+    expectComplete(SHARDED);
+  });
+
   test('a place where no directory can be made', async () => {
     writeFileSync(join(directory, 'file'), '');
     await expect(download(SHARDED, { directory: join(directory, 'file', 'model') })).rejects.toMatchObject({

@@ -14,6 +14,8 @@ export interface DownloadOptions {
   readonly endpoint: string;
   /** Where the files go; made if absent. */
   readonly directory: string;
+  /** The most that the model may take there, in bytes; absent means what the volume has. */
+  readonly maxBytes?: number | undefined;
   readonly token?: string | undefined;
   readonly log?: (line: string) => void;
   readonly signal?: AbortSignal;
@@ -81,6 +83,7 @@ async function download(run: Run): Promise<DownloadResult> {
   const listed = await retrying(`Listing ${model}`, policy, signal, () => hub.list(commit, signal));
   const files = chooseFiles(model, listed);
   const bytes = total(files);
+  checkLimit(model, bytes, run.maxBytes);
   log(`Downloading ${model} at commit ${commit}: ${files.length} files, ${gigabytes(bytes)} GB.`);
 
   await mkdir(join(directory, OWN_DIRECTORY), { recursive: true });
@@ -136,6 +139,16 @@ async function absentFiles(directory: string, files: readonly RepositoryFile[]):
     if (!(await isPresent(directory, file))) absent.push(file);
   }
   return absent;
+}
+
+/** Without this check the kubelet evicts the pod at the limit, and the next one downloads the same again, for ever. */
+function checkLimit(model: string, bytes: number, maxBytes: number | undefined): void {
+  if (maxBytes === undefined || bytes <= maxBytes) return;
+  throw new DownloadFailure(
+    'DiskFull',
+    `The model ${model} has ${gigabytes(bytes)} GB, and its cache may hold ${gigabytes(maxBytes)} GB: ` +
+      'raise modelCache.sizeLimit of the HardwareProfile.',
+  );
 }
 
 /** Without this check a volume is filled for an hour before it turns out to be too small. */

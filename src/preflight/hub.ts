@@ -38,7 +38,7 @@ export class Hub {
   constructor(options: HubOptions) {
     this.#options = options;
     this.#endpoint = endpointUrl(options.endpoint);
-    // Proxies come from HTTPS_PROXY and NO_PROXY, further authorities from NODE_EXTRA_CA_CERTS.
+    // Proxies come from HTTPS_PROXY and NO_PROXY.
     this.#dispatcher = new EnvHttpProxyAgent({ headersTimeout: SILENCE_MS, bodyTimeout: SILENCE_MS });
   }
 

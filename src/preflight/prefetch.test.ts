@@ -97,6 +97,8 @@ describe('the download container', () => {
     ['a token that is none', { HF_TOKEN: 'password1' }, 'TokenInvalid'],
     ['a revoked token', { HF_TOKEN: 'hf_revoked1' }, 'TokenInvalid'],
     ['a missing setting', { INFER_MODEL_ID: '' }, 'InvalidSettings'],
+    ['a limit that the model exceeds', { INFER_MODEL_MAX_BYTES: '1000' }, 'DiskFull'],
+    ['a limit that is no number', { INFER_MODEL_MAX_BYTES: '1Gi' }, 'InvalidSettings'],
     ['a place that is no directory', { INFER_MODEL_DIRECTORY: '/dev/null/model' }, 'DirectoryNotWritable'],
   ])('%s: one sentence on stderr, the same as JSON for Kubernetes, and 1', async (_, environment, reason) => {
     const run = start(environment);

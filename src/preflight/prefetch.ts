@@ -16,6 +16,17 @@ function setting(name: string): string {
   throw new DownloadFailure('InvalidSettings', `The environment variable ${name} is not set.`);
 }
 
+/** @throws DownloadFailure InvalidSettings where the limit is no number of bytes. */
+function maxBytes(): number | undefined {
+  const text = environment['INFER_MODEL_MAX_BYTES'] ?? '';
+  if (text === '') return undefined;
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new DownloadFailure(
+    'InvalidSettings',
+    `INFER_MODEL_MAX_BYTES is ${JSON.stringify(text)}, not a number of bytes.`,
+  );
+}
+
 /** One sentence on stderr, and the same as JSON where Kubernetes reads why a container ended. */
 function report(reason: DownloadReason | 'Unexpected', text: string): void {
   const token = environment['HF_TOKEN']?.trim();
@@ -38,6 +49,7 @@ try {
     model: setting('INFER_MODEL_ID'),
     revision: setting('INFER_MODEL_REVISION'),
     directory: setting('INFER_MODEL_DIRECTORY'),
+    maxBytes: maxBytes(),
     endpoint: environment['HF_ENDPOINT'] ?? 'https://huggingface.co',
     token: environment['HF_TOKEN'],
     signal: stop.signal,

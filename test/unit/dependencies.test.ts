@@ -50,6 +50,7 @@ describe('dependency rule', () => {
     'src/api/defaults.ts',
     'src/api/kubernetes.ts',
     'src/api/labels.ts',
+    'src/api/quantity.ts',
     'src/api/resources.ts',
   ];
   test.each(pure.flatMap(sources))('%s is pure', (file) => {

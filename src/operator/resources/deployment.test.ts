@@ -40,6 +40,23 @@ describe('buildDeployment', () => {
     expect(podOf(deployment).volumes.some((volume) => 'secret' in volume)).toBe(false);
   });
 
+  test('the download knows the limit of its cache in bytes and the proxy of the install', () => {
+    const limited = buildDeployment({
+      resource: inferenceDeployment(),
+      profile: hardwareProfile({ modelCache: { sizeLimit: '1.5Gi' } }).spec,
+      catalogueEngine: undefined,
+      replicas: 0,
+      install: { ...INSTALL, httpsProxy: 'http://proxy.example:3128', noProxy: '.svc' },
+    });
+    const added = [
+      { name: 'INFER_MODEL_MAX_BYTES', value: '1610612736' },
+      { name: 'HTTPS_PROXY', value: 'http://proxy.example:3128' },
+      { name: 'NO_PROXY', value: '.svc' },
+    ];
+    expect(podOf(limited).initContainers?.[0]?.env).toEqual(expect.arrayContaining(added));
+    expect(JSON.stringify(podOf(build()))).not.toMatch(/INFER_MODEL_MAX_BYTES|PROXY/);
+  });
+
   test('every container meets Pod Security "restricted" with a read-only root', () => {
     const pod = podOf(build());
     expect(pod.securityContext).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });

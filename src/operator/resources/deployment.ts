@@ -3,6 +3,7 @@ import type { HardwareProfileSpec } from '../../api/generated/hardware-profile.t
 import type { InferenceDeployment } from '../../api/generated/inference-deployment.ts';
 import { RESTARTED_AT_ANNOTATION } from '../../api/labels.ts';
 import { effectiveSpec } from '../../api/defaults.ts';
+import { parseQuantity } from '../../api/quantity.ts';
 import { childMetadata, replicaLabels } from './metadata.ts';
 import {
   effectiveEngineSettings,
@@ -29,6 +30,10 @@ export interface InstallSettings {
   image: string;
   /** The hub's base URL, for example https://huggingface.co, or a mirror. */
   hubEndpoint: string;
+  /** For https hubs; absent means without a proxy. */
+  httpsProxy?: string | undefined;
+  /** Hosts that are reached without it, separated by commas. */
+  noProxy?: string | undefined;
 }
 
 export interface DeploymentInput {
@@ -144,13 +149,21 @@ function quantities(resources: { cpu?: number | string; memory?: number | string
 
 /** The only container that holds the token; it ends before the engine starts. */
 function downloadContainer(input: DeploymentInput, modelId: string): Container {
+  const { install } = input;
   const { tokenSecretRef, revision } = input.resource.spec.model;
   const env: EnvironmentVariable[] = [
     { name: 'INFER_MODEL_ID', value: modelId },
     { name: 'INFER_MODEL_REVISION', value: revision ?? 'main' },
     { name: 'INFER_MODEL_DIRECTORY', value: MODEL_DIRECTORY },
-    { name: 'HF_ENDPOINT', value: input.install.hubEndpoint },
+    { name: 'HF_ENDPOINT', value: install.hubEndpoint },
   ];
+  const add = (name: string, value: string | undefined): void => {
+    if (value !== undefined) env.push({ name, value });
+  };
+  const sizeLimit = input.profile.modelCache?.sizeLimit;
+  add('INFER_MODEL_MAX_BYTES', sizeLimit === undefined ? undefined : String(Math.floor(parseQuantity(sizeLimit))));
+  add('HTTPS_PROXY', install.httpsProxy);
+  add('NO_PROXY', install.noProxy);
   if (tokenSecretRef) {
     env.push({
       name: 'HF_TOKEN',
@@ -159,7 +172,7 @@ function downloadContainer(input: DeploymentInput, modelId: string): Container {
   }
   return {
     name: 'download',
-    image: input.install.image,
+    image: install.image,
     imagePullPolicy: 'IfNotPresent',
     command: ['node', '/app/prefetch.js'],
     env,

@@ -20,11 +20,13 @@ describe('buildNetworkPolicy', () => {
   });
 
   test.each([
-    ['https://huggingface.co', [443]],
-    ['https://mirror.example:8443', [8443, 443]],
-    ['http://hub-sim.infer-system.svc', [80, 443]],
-  ])('a download from %s may reach ports %j and DNS', (hubEndpoint, ports) => {
-    const { egress } = buildNetworkPolicy(inferenceDeployment(), { ...INSTALL, hubEndpoint }).spec;
+    ['https://huggingface.co', undefined, [443]],
+    ['https://mirror.example:8443', undefined, [8443, 443]],
+    ['http://hub-sim.infer-system.svc', undefined, [80, 443]],
+    ['https://huggingface.co', 'http://proxy.example:3128', [443, 3128]],
+    ['https://huggingface.co', 'http://proxy.example', [443, 80]],
+  ])('a download from %s by proxy %s may reach ports %j and DNS', (hubEndpoint, httpsProxy, ports) => {
+    const { egress } = buildNetworkPolicy(inferenceDeployment(), { ...INSTALL, hubEndpoint, httpsProxy }).spec;
     expect(egress.map((rule) => rule.ports.map(({ port }) => port))).toEqual([[53, 53], ports]);
   });
 

@@ -6,12 +6,12 @@ import type { NetworkPolicy } from '../../api/kubernetes.ts';
 
 /**
  * Returns the policy of a deployment's replicas: only gateways reach the engine (its own API key would guard only a
- * part of its routes), and replicas reach nothing but DNS and the hub's port, and not even those when the model
- * comes from a claim.
+ * part of its routes), and replicas reach nothing but DNS and the ports of the hub and its proxy, and not even those
+ * when the model comes from a claim.
  */
 export function buildNetworkPolicy(
   resource: InferenceDeployment,
-  install: { namespace: string; hubEndpoint: string },
+  install: { namespace: string; hubEndpoint: string; httpsProxy?: string | undefined },
 ): NetworkPolicy {
   const downloads = resource.spec.model.id !== undefined;
   return {
@@ -42,7 +42,7 @@ export function buildNetworkPolicy(
             },
             {
               to: ANYWHERE_BUT_METADATA,
-              ports: hubPorts(install.hubEndpoint).map((port) => ({ port, protocol: 'TCP' })),
+              ports: hubPorts(install).map((port) => ({ port, protocol: 'TCP' })),
             },
           ]
         : [],
@@ -57,8 +57,12 @@ const ANYWHERE_BUT_METADATA = [
 ];
 
 /** A hub answers large files with a redirect to a CDN, which is served on 443 whatever the hub's own port. */
-function hubPorts(endpoint: string): number[] {
-  const { port, protocol } = new URL(endpoint);
-  const own = port === '' ? (protocol === 'http:' ? 80 : 443) : Number(port);
-  return own === 443 ? [443] : [own, 443];
+function hubPorts({ hubEndpoint, httpsProxy }: { hubEndpoint: string; httpsProxy?: string | undefined }): number[] {
+  const proxy = httpsProxy === undefined ? [] : [portOf(httpsProxy)];
+  return [...new Set([portOf(hubEndpoint), ...proxy, 443])];
+}
+
+function portOf(url: string): number {
+  const { port, protocol } = new URL(url);
+  return port === '' ? (protocol === 'http:' ? 80 : 443) : Number(port);
 }
