@@ -181,7 +181,7 @@ describe('a deployment', () => {
         startupTimeoutSeconds: 7200,
         drainTimeoutSeconds: 0,
         holdTimeoutSeconds: 300,
-        podLabels: { 'cost-center': '42', 'example.com/Team_a': '', 'kueue.x-k8s.io/queue-name': 'main' },
+        podLabels: { 'cost-center': '42', 'Team_a.b': '' },
         restartedAt: '2026-11-22T10:00:00+01:00',
         suspend: true,
       },

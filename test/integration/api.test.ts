@@ -214,10 +214,8 @@ describe('kubectl get', () => {
   });
 
   test('shows what a key may do', async () => {
-    const input = manifest('APIKey', { ...valid['APIKey'], scopes: ['inference', 'files'] }, 'web');
+    const input = manifest('APIKey', { ...valid['APIKey'], scopes: ['inference', 'view'] }, 'web');
     await playground.kubectl(['apply', '-f', '-'], input);
-    expect(await playground.kubectl(['get', 'apikeys', 'web'])).toMatch(
-      /web +7f3k9q2m +\["inference","files"\] +false/,
-    );
+    expect(await playground.kubectl(['get', 'apikeys', 'web'])).toMatch(/web +7f3k9q2m +\["inference","view"\] +false/);
   });
 });

@@ -109,6 +109,9 @@ describe('crds/', () => {
         'spec.modelCache.type',
         'spec.gpuWaitSeconds',
         'spec.rollout',
+        'spec.podLabels',
+        'spec.deployments',
+        'spec.scopes',
       ].sort(),
     );
     expect(NOT_YET).toBe('not supported by this version of Infer yet');

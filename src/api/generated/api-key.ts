@@ -23,13 +23,13 @@ export interface APIKeySpec {
    */
   hash: string;
   /**
-   * scopes are what the key may do: inference (call models), files (files and batches), view (read the status of deployments) and admin (all of it). Default [inference]. Example [inference, files].
+   * scopes are what the key may do: inference (call models), files (files and batches; not supported by this version of Infer yet), view (read the status of deployments) and admin (all of it). Default [inference]. Example [inference, view].
    *
    * Items: One scope.
    */
   scopes?: ('inference' | 'files' | 'view' | 'admin')[];
   /**
-   * deployments are the deployments that the key reaches, as NAME or, in another namespace that allows it, NAMESPACE/NAME. Default: all of its own namespace. Example [llama-8b, team-b/mistral].
+   * deployments are the names of the deployments in the key's namespace that it reaches. NAMESPACE/NAME, for those of other namespaces, is not supported by this version of Infer yet. Default: all of its own namespace. Example [llama-8b, mistral].
    *
    * Items: One deployment.
    */

@@ -86,7 +86,7 @@ export interface HardwareProfileSpecAccelerator {
    */
   count?: number;
   /**
-   * memoryGiB is the memory of each accelerator. Unit GiB. Example 80.
+   * memoryGiB is the memory of each accelerator. It is for people, in kubectl get hardwareprofiles; this version of Infer checks no model against it. Unit GiB. Example 80.
    */
   memoryGiB: number;
   /**

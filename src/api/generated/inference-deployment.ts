@@ -59,7 +59,7 @@ export interface InferenceDeploymentSpec {
    */
   holdTimeoutSeconds?: number;
   /**
-   * podLabels are added to the labels of every replica's pod, for example for cost reports. Names of infer.dev, kubernetes.io and k8s.io are reserved. Default none. Example {cost-center: ml-42}.
+   * podLabels are added to the labels of every replica's pod, for example for cost reports. Names with a prefix are not supported by this version of Infer yet. Default none. Example {cost-center: ml-42}.
    */
   podLabels?: {
     /**

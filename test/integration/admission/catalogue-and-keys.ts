@@ -49,7 +49,7 @@ export const keyMistakes: Mistake[] = [
   {
     sentence: 'no scope',
     spec: { scopes: [] },
-    answer: 'spec.scopes: Invalid value: "array": name at least one of inference, files, view and admin',
+    answer: 'spec.scopes: Invalid value: "array": name at least one of inference, view and admin',
   },
   {
     sentence: 'no deployment',
@@ -60,6 +60,17 @@ export const keyMistakes: Mistake[] = [
     sentence: 'deployments by pattern',
     spec: { deployments: ['llama-*'] },
     answer: 'spec.deployments[0]: Invalid value: "string": write the name of an InferenceDeployment',
+  },
+  ...['team-b/mistral', 'team-a/llama-8b'].map((name) => ({
+    sentence: `the deployment ${name} with its namespace`,
+    spec: { deployments: ['llama-8b', name] },
+    answer:
+      'spec.deployments: Forbidden: keys for deployments of other namespaces are not supported by this version of Infer yet; write',
+  })),
+  {
+    sentence: 'a scope for what no version does yet',
+    spec: { scopes: ['inference', 'files'] },
+    answer: 'spec.scopes: Forbidden: scope files is not supported by this version of Infer yet; remove it',
   },
   {
     sentence: 'a limit of nothing',

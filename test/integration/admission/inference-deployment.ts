@@ -190,23 +190,29 @@ export const deploymentMistakes: Mistake[] = [
   {
     sentence: 'a label with a space in its name',
     spec: { podLabels: { 'cost center': 'x' } },
-    answer: 'spec.podLabels: Invalid value: "object": write each label\'s name as NAME or PREFIX/NAME',
+    answer: 'spec.podLabels: Invalid value: "object": write each label\'s name as at most 63 letters',
   },
   {
     sentence: 'a label whose name is too long',
     spec: { podLabels: { ['x'.repeat(64)]: 'x' } },
-    answer: 'spec.podLabels: Invalid value: "object": write each label\'s name as NAME or PREFIX/NAME',
+    answer: 'spec.podLabels: Invalid value: "object": write each label\'s name as at most 63 letters',
   },
   {
     sentence: 'a label with a space in its value',
     spec: { podLabels: { team: 'a b' } },
     answer: 'spec.podLabels: Invalid value: "object": write each label\'s value as at most 63 letters',
   },
-  ...['infer.dev/deployment', 'app.kubernetes.io/name', 'topology.kubernetes.io/zone', 'pod-template-hash'].map(
+  ...['pod-template-hash', 'controller-revision-hash'].map((name) => ({
+    sentence: `the reserved label ${name}`,
+    spec: { podLabels: { [name]: 'x' } },
+    answer: 'spec.podLabels: Forbidden: pod-template-hash and controller-revision-hash are reserved; choose a name',
+  })),
+  ...['infer.dev/deployment', 'kueue.x-k8s.io/queue-name', 'example.com/team', '/team', 'sidecar.istio.io/inject'].map(
     (name) => ({
-      sentence: `the reserved label ${name}`,
+      sentence: `the label ${name} with a prefix`,
       spec: { podLabels: { [name]: 'x' } },
-      answer: 'spec.podLabels: Forbidden: label names of infer.dev, kubernetes.io and k8s.io',
+      answer:
+        'spec.podLabels: Forbidden: label names with a prefix are not supported by this version of Infer yet; write',
     }),
   ),
   {
