@@ -46,7 +46,7 @@ const rows: [sentence: string, pod: Pod, phase: string, reason: string | undefin
     unscheduled('0/2 nodes are available: 2 Insufficient nvidia.com/gpu. preemption: 0/2 nodes are available'),
     'starting',
     'WaitingForGPU',
-    /No node has 1 nvidia\.com\/gpu free .*2 Insufficient nvidia\.com\/gpu\. Free a GPU/,
+    /No node has 1 nvidia\.com\/gpu free for profile gpu\.a100: Insufficient nvidia\.com\/gpu\. Free a GPU.*spec\.suspend/,
   ],
   [
     'no node of the kind points at the profile',
@@ -205,4 +205,14 @@ describe('diagnoseReplica', () => {
     expect(state.problem?.reason).toBe('Unschedulable');
     expect(state.problem?.message).not.toMatch(/GPU/);
   });
+});
+
+test.each([
+  '0/1 nodes are available: 1 Insufficient nvidia.com/gpu, 1 node(s) had untolerated taint {a: b}. preemption: 0/1',
+  '0/5 nodes are available: 2 node(s) had untolerated taint {a: b}, 3 Insufficient nvidia.com/gpu. preemption: 0/5',
+  '0/9 nodes are available: 1 node(s) had untolerated taint {a: b}, 8 Insufficient nvidia.com/gpu.',
+])('what the scheduler says is told the same for any number of nodes: %s', (message) => {
+  expect(diagnoseReplica(unscheduled(message), context).problem?.message).toContain(
+    'for profile gpu.a100: Insufficient nvidia.com/gpu, node(s) had untolerated taint {a: b}. Check the profile',
+  );
 });

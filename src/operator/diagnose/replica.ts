@@ -79,6 +79,16 @@ function status(
   return pod.status?.[list]?.find((candidate) => candidate.name === name);
 }
 
+/**
+ * "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient nvidia.com/gpu. preemption: ..." → the distinct
+ * reasons, so that status does not change with the number of nodes. What follows explains preemption only.
+ */
+function schedulerReasons(message: string): string {
+  const [first = ''] = message.replace(/^\d+\/\d+ nodes are available: /, '').split('. ');
+  const reasons = first.split(/, (?=\d+ )/).map((reason) => reason.replace(/^\d+ /, '').replace(/\.$/, ''));
+  return [...new Set(reasons)].toSorted().join(', ');
+}
+
 function unscheduled(pod: Pod, context: ReplicaContext): ReplicaState | undefined {
   const scheduled = condition(pod, 'PodScheduled');
   if (scheduled?.status !== 'False') {
@@ -86,8 +96,7 @@ function unscheduled(pod: Pod, context: ReplicaContext): ReplicaState | undefine
       ? starting('Scheduling', 'Kubernetes is choosing a node.')
       : undefined;
   }
-  // "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. preemption: ...": the rest explains preemption only.
-  const said = hostileText((scheduled.message ?? '').split('. ')[0] ?? '');
+  const said = hostileText(schedulerReasons(scheduled.message ?? ''));
   if (said.includes('persistentvolumeclaim')) {
     return starting(
       'Unschedulable',
@@ -102,7 +111,7 @@ function unscheduled(pod: Pod, context: ReplicaContext): ReplicaState | undefine
   }
   const next = /affinity|selector|taint/.test(said)
     ? 'Check the profile against the labels and taints of the nodes, or free such a node.'
-    : 'Free a GPU, add a node, or lower minReplicas.';
+    : 'Free a GPU, add a node, or lower minReplicas; to replace replicas without a spare GPU, set spec.suspend to true and back to false.';
   return starting(
     'WaitingForGPU',
     `No node has ${context.accelerator} free for profile ${context.profileName}: ${said}. ${next}`,
