@@ -45,6 +45,9 @@ describe('addresses of clusters', () => {
     ['the first on an unused machine', [], '', '', 0],
     ['the smallest that no cluster has', [0, 2], '', '', 1],
     ['not one whose nodes are routed elsewhere', [], 'default via 192.0.2.1 dev eth0\n10.250.0.0/16 dev tun0', '', 1],
+    ['not one whose Services are routed elsewhere', [], '10.251.0.0/24 dev tun0', '', 1],
+    ['not one whose pods on a node to come are routed elsewhere', [], '10.252.3.0/24 dev tun0', '', 1],
+    ['one although the pods of the next are', [], '10.252.4.0/24 dev tun0', '', 0],
     ['not one whose bridge is left', [], '', 'lo UNKNOWN\ninfer0 UP\ninfer10 UP', 1],
     ['index 1 although 10.250.10.0/24 is routed', [0], '10.250.10.0/24 dev infer10', '', 1],
   ])('gives %s', (_, taken, routes, links, expected) => {

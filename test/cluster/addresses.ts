@@ -54,15 +54,20 @@ export function nodeAddresses(index: number, ordinal: number): NodeAddresses {
   };
 }
 
+/** Returns the beginnings of all addresses of a cluster: of its nodes, its Services and the pods of each node. */
+export function networksOf(index: number): string[] {
+  const pods = Array.from({ length: MAX_NODES }, (_, offset) => `10.252.${index * MAX_NODES + offset}.`);
+  return [`10.250.${index}.`, `10.251.${index}.`, ...pods];
+}
+
 /**
  * Returns the smallest index that no cluster has and whose addresses and bridge this machine does not use.
  * `routes` is the text of `ip route`, `links` that of `ip -brief link`. Undefined when none is left.
  */
 export function freeIndex(taken: number[], routes: string, links: string): number | undefined {
   for (let index = 0; index < MAX_CLUSTERS; index++) {
-    const { bridge, host } = clusterAddresses(index);
-    const network = host.slice(0, host.lastIndexOf('.') + 1);
-    const routed = routes.split(/\s+/).some((word) => word.startsWith(network));
+    const { bridge } = clusterAddresses(index);
+    const routed = routes.split(/\s+/).some((word) => networksOf(index).some((network) => word.startsWith(network)));
     const linked = links.split('\n').some((line) => line.split(/\s+/)[0] === bridge);
     if (!taken.includes(index) && !routed && !linked) return index;
   }

@@ -161,7 +161,7 @@ export async function ensureState(wanted: Omit<ClusterState, 'index'>): Promise<
     const index = freeIndex(taken, await run('ip', ['route']), await run('ip', ['-brief', 'link']));
     if (index === undefined) {
       throw new UserError(
-        `All ${MAX_CLUSTERS} address ranges (10.250.N.0/24) are in use: remove a cluster with \`make cluster-down NAME=...\`.`,
+        `All ${MAX_CLUSTERS} address ranges (in 10.250.0.0/16, 10.251.0.0/16 and 10.252.0.0/16) are in use: remove a cluster with \`make cluster-down NAME=...\`.`,
       );
     }
     const state = { ...wanted, index };

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ensureBinaries } from '../cluster/binaries.ts';
 import { killBelow, processesBelow, removeCgroup } from '../cluster/cgroups.ts';
-import { MAX_NODES, clusterAddresses } from '../cluster/addresses.ts';
+import { clusterAddresses, networksOf } from '../cluster/addresses.ts';
 import type { Cluster } from '../cluster/cluster-types.ts';
 import { loadImages } from '../cluster/cluster.ts';
 import { run, tryRun } from '../cluster/command.ts';
@@ -51,10 +51,8 @@ async function killedUp(nodes: number, milliseconds: number): Promise<void> {
 
 /** The links, routes and firewall rules of the host that belong to the cluster of this index; others may change. */
 async function networkOf(index: number): Promise<string[]> {
-  const pods = Array.from({ length: MAX_NODES }, (_, offset) => index * MAX_NODES + offset);
-  const ours = new RegExp(
-    `\\b(${clusterAddresses(index).bridge}\\b|10\\.25[01]\\.${index}\\.|10\\.252\\.(${pods.join('|')})\\.)`,
-  );
+  const networks = networksOf(index).map((network) => network.replaceAll('.', '\\.'));
+  const ours = new RegExp(`\\b(${clusterAddresses(index).bridge}\\b|${networks.join('|')})`);
   const all = [
     ...(await lines('ip', ['-brief', 'link'])),
     ...(await lines('ip', ['route'])),
