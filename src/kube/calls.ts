@@ -3,7 +3,7 @@ import type { TransportRequest } from './transport.ts';
 import { resourceName } from './types.ts';
 import type { ObjectReference, Resource } from './types.ts';
 
-export type Subresource = 'status' | 'scale';
+export type Subresource = 'status' | 'scale' | 'token';
 
 export const PATCH_TYPES = {
   apply: 'application/apply-patch+yaml',
@@ -20,6 +20,8 @@ export interface Call {
   query?: Record<string, string | undefined>;
   body?: unknown;
   contentType?: string;
+  /** The type of the answer; JSON where it is absent. */
+  accept?: string;
 }
 
 /** Returns the reference of a whole namespace, or of all namespaces. */

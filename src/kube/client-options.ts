@@ -46,3 +46,10 @@ export interface DeleteOptions extends CallOptions {
   uid?: string;
   resourceVersion?: string;
 }
+
+/** https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1 */
+export interface TokenRequestSpec {
+  audiences: string[];
+  expirationSeconds: number;
+  boundObjectRef?: { apiVersion: string; kind: string; name: string; uid: string };
+}

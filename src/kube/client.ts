@@ -12,6 +12,7 @@ import type {
   DeleteOptions,
   ListOptions,
   ListPage,
+  TokenRequestSpec,
   WatchOptions,
 } from './client-options.ts';
 import { Transport } from './transport.ts';
@@ -27,6 +28,14 @@ export type {
   ListPage,
   WatchOptions,
 } from './client-options.ts';
+
+const SERVICE_ACCOUNTS: Resource = {
+  group: '',
+  version: 'v1',
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
+  namespaced: true,
+};
 
 /** Ends writes: after `signal` aborts or `fence` returns false. */
 interface WriteGate {
@@ -205,13 +214,34 @@ export class KubeClient {
     }
   }
 
-  /** Returns the body of a GET as text (logs of a pod, `/version`). */
+  /**
+   * Returns a new token of a ServiceAccount for other audiences than the API server (TokenRequest). It changes no
+   * object, so that it is no write that `writesUntil` ends.
+   */
+  async requestToken(
+    account: Required<ObjectReference>,
+    spec: TokenRequestSpec,
+    options: CallOptions = {},
+  ): Promise<{ token: string; expiresAt: Date }> {
+    const call = {
+      ...callOf('create', 'POST', SERVICE_ACCOUNTS, account, 'token'),
+      body: { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec },
+    };
+    const { status } = (await this.#json(call, options)) as {
+      status?: { token?: string; expirationTimestamp?: string };
+    };
+    if (!status?.token) throw new ConnectionError('the answer to a TokenRequest has no token');
+    return { token: status.token, expiresAt: new Date(status.expirationTimestamp ?? 0) };
+  }
+
+  /** Returns the body of a GET as text (logs of a pod, `/version`), of the type that `accept` names. */
   async getText(
     path: string,
     query: Record<string, string | undefined> = {},
-    options: CallOptions = {},
+    options: CallOptions & { accept?: string } = {},
   ): Promise<string> {
-    const call: Call = { verb: 'get', resource: 'text', method: 'GET', path, query };
+    const { accept = '*/*' } = options;
+    const call: Call = { verb: 'get', resource: 'text', method: 'GET', path, query, accept };
     return await this.#answer(call, options, async (response) => await response.body.text());
   }
 
@@ -286,9 +316,11 @@ export class KubeClient {
       const response = await this.#transport.send({
         method: call.method,
         path: `${call.path}${queryString(call.query ?? {})}`,
-        ...(call.body === undefined
-          ? {}
-          : { body: JSON.stringify(call.body), headers: { 'content-type': call.contentType ?? 'application/json' } }),
+        headers: {
+          accept: call.accept ?? 'application/json',
+          ...(call.body !== undefined && { 'content-type': call.contentType ?? 'application/json' }),
+        },
+        ...(call.body !== undefined && { body: JSON.stringify(call.body) }),
         signal,
         ...limits,
       });

@@ -14,7 +14,11 @@ async function* chunksOf(bytes: Buffer, sizes: number[]): AsyncGenerator<Uint8Ar
 
 async function split(text: string, sizes: number[], maxBytes?: number): Promise<string[]> {
   const lines: string[] = [];
-  for await (const line of splitLines(chunksOf(Buffer.from(text), sizes), maxBytes)) lines.push(line);
+  for await (const line of splitLines(
+    chunksOf(Buffer.from(text), sizes),
+    maxBytes === undefined ? undefined : () => maxBytes,
+  ))
+    lines.push(line);
   return lines;
 }
 

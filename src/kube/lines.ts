@@ -9,11 +9,12 @@ const NEWLINE = 0x0a;
 /**
  * Yields each line of `chunks` without its newline; empty lines are skipped.
  * Bytes are joined before they are decoded, so a character split over two chunks survives.
- * Throws WatchFormatError when a line is longer than `maxBytes`, or when the stream ends within a line.
+ * Throws WatchFormatError when a line is longer than `maxBytes()`, asked anew for each piece of it, or when the stream
+ * ends within a line.
  */
 export async function* splitLines(
   chunks: AsyncIterable<Uint8Array>,
-  maxBytes = MAX_LINE_BYTES,
+  maxBytes: () => number = () => MAX_LINE_BYTES,
 ): AsyncGenerator<string> {
   let parts: Uint8Array[] = [];
   let length = 0;
@@ -24,7 +25,7 @@ export async function* splitLines(
       const end = newline === -1 ? chunk.length : newline;
       parts.push(chunk.subarray(start, end));
       length += end - start;
-      if (length > maxBytes) throw new WatchFormatError(`a line of the watch is longer than ${maxBytes} bytes`);
+      if (length > maxBytes()) throw new WatchFormatError(`a line is longer than ${maxBytes()} bytes`);
       start = end + 1;
       if (newline === -1) break;
       if (length > 0) yield Buffer.concat(parts, length).toString('utf8');
@@ -32,5 +33,5 @@ export async function* splitLines(
       length = 0;
     }
   }
-  if (length > 0) throw new WatchFormatError('the watch ended within a line');
+  if (length > 0) throw new WatchFormatError('the stream ended within a line');
 }

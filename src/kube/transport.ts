@@ -69,7 +69,6 @@ export class Transport {
         path: `${this.#server.pathname.replace(/\/$/, '')}${request.path}`,
         method: request.method,
         headers: {
-          accept: 'application/json',
           'user-agent': this.#userAgent,
           ...request.headers,
           ...credentials.headers,

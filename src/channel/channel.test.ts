@@ -1,0 +1,290 @@
+/** Both ends of the load channel over real TLS, with a stand-in for the API server that signs their tokens. */
+import { once } from 'node:events';
+import { connect, createServer, type TLSSocket } from 'node:tls';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { eventually } from '../../test/support/eventually.ts';
+import { TokenIssuer } from '../../test/support/token-issuer.ts';
+import { createCertificate } from './certificate.ts';
+import { followGateway } from './client.ts';
+import type { ChannelEnd } from './connection.ts';
+import { audienceOf, ChannelIdentity } from './identity.ts';
+import { MAX_HELLO_BYTES, PROTOCOL, type DeploymentReport, type Report } from './messages.ts';
+import { ChannelServer, type ReportSource } from './server.ts';
+import { PeerVerifier } from './verifier.ts';
+
+const NAMESPACE = 'infer-system';
+const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
+
+function entry(uid: string, arrivals: number): DeploymentReport {
+  const none = { completed: 0, failed: 0, cancelled: 0, latency: new Map(), firstByte: new Map() };
+  return { uid, arrivals, ...none, held: 0, oldestHeldMs: 0, ages: new Map(), replicas: [] };
+}
+
+/** What a gateway would count. */
+class Source implements ReportSource {
+  #version = 0;
+  readonly #entries = new Map<string, { version: number; report: DeploymentReport }>();
+  readonly #listeners = new Set<() => void>();
+
+  set(report: DeploymentReport, urgent = false): void {
+    this.#version += 1;
+    this.#entries.set(report.uid, { version: this.#version, report });
+    if (urgent) for (const listener of this.#listeners) listener();
+  }
+
+  changesSince(version: number): { version: number; deployments: DeploymentReport[] } {
+    const changed = [...this.#entries.values()].filter((each) => each.version > version);
+    return { version: this.#version, deployments: changed.map(({ report }) => report) };
+  }
+
+  onUrgent(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+let issuer: TokenIssuer;
+let source: Source;
+let stop: AbortController;
+let following: Promise<void>[];
+let servers: ChannelServer[];
+
+beforeEach(async () => {
+  issuer = await TokenIssuer.create();
+  source = new Source();
+  stop = new AbortController();
+  following = [];
+  servers = [];
+});
+
+afterEach(async () => {
+  stop.abort();
+  await Promise.all([...following, ...servers.map(async (server) => await server.close())]);
+});
+
+function makeEnd(own: string, peer: string, options: { issuer?: TokenIssuer; podUid?: string } = {}): ChannelEnd {
+  const from = options.issuer ?? issuer;
+  return {
+    identity: new ChannelIdentity({
+      client: from,
+      account: { namespace: NAMESPACE, name: own },
+      ...(options.podUid !== undefined && { pod: { name: 'pod', uid: options.podUid } }),
+    }),
+    verifier: new PeerVerifier(from),
+    instance: `${own}-1`,
+    peerAccount: { namespace: NAMESPACE, name: peer },
+  };
+}
+
+const gatewayEnd = (podUid = 'gw-1'): ChannelEnd => makeEnd('infer-gateway', 'infer-operator', { podUid });
+const operatorEnd = (): ChannelEnd => makeEnd('infer-operator', 'infer-gateway');
+
+async function serve(end: ChannelEnd = gatewayEnd()): Promise<number> {
+  const server = new ChannelServer({ end, source, logger: silent });
+  servers.push(server);
+  return await server.listen(0, '127.0.0.1');
+}
+
+interface Heard {
+  events: string[];
+  reports: Report[];
+  failures: string[];
+}
+
+function follow(port: number, end: ChannelEnd = operatorEnd(), podUid = 'gw-1'): Heard {
+  const heard: Heard = { events: [], reports: [], failures: [] };
+  const run = followGateway(
+    {
+      end,
+      gateway: { podUid, host: '127.0.0.1', port },
+      listener: {
+        connected: (pod, instance) => heard.events.push(`connected ${pod} ${instance}`),
+        disconnected: (pod) => heard.events.push(`disconnected ${pod}`),
+        report: (_, report) => heard.reports.push(report),
+      },
+      logger: silent,
+      onFailure: (reason) => heard.failures.push(reason),
+    },
+    stop.signal,
+  );
+  following.push(run);
+  return heard;
+}
+
+const deploymentsOf = (heard: Heard): string[] =>
+  heard.reports.flatMap(({ deployments }) => deployments.map(({ uid, arrivals }) => `${uid} ${arrivals}`));
+
+describe('reports', () => {
+  test('tell all that is known first, then what changed, and that there is nothing', async () => {
+    source.set(entry('a', 1));
+    const heard = follow(await serve());
+    await eventually(() => expect(deploymentsOf(heard)).toEqual(['a 1']));
+    expect(heard.events).toEqual(['connected gw-1 infer-gateway-1']);
+    source.set(entry('b', 2));
+    await eventually(() => expect(deploymentsOf(heard)).toEqual(['a 1', 'b 2']));
+    const before = heard.reports.length;
+    await eventually(() => expect(heard.reports.length).toBeGreaterThan(before));
+    expect(heard.reports.at(-1)).toEqual({ type: 'report', deployments: [] });
+  });
+
+  test('of what is urgent do not wait for their turn', async () => {
+    const heard = follow(await serve());
+    await eventually(() => expect(heard.reports).toHaveLength(1));
+    const startedAt = performance.now();
+    source.set(entry('woken', 1), true);
+    await eventually(() => expect(deploymentsOf(heard)).toEqual(['woken 1']), 5_000, 5);
+    // The next in turn would come after a second.
+    expect(performance.now() - startedAt).toBeLessThan(900);
+  });
+
+  test('go to two leaders while one takes over', async () => {
+    const port = await serve();
+    const [one, two] = [follow(port), follow(port)];
+    source.set(entry('a', 1));
+    await eventually(() => {
+      expect(deploymentsOf(one)).toContain('a 1');
+      expect(deploymentsOf(two)).toContain('a 1');
+    });
+  });
+
+  test('begin anew with all that is known after a break', async () => {
+    source.set(entry('a', 1));
+    const port = await serve();
+    const heard = follow(port);
+    await eventually(() => expect(deploymentsOf(heard)).toEqual(['a 1']));
+    await servers.pop()?.close();
+    await eventually(() => expect(heard.events).toContain('disconnected gw-1'));
+    const again = new ChannelServer({ end: gatewayEnd(), source, logger: silent });
+    servers.push(again);
+    await again.listen(port, '127.0.0.1');
+    await eventually(() => expect(deploymentsOf(heard)).toEqual(['a 1', 'a 1']), 20_000);
+    expect(heard.failures[0]).toBe('broken');
+  });
+});
+
+describe('an operator believes no gateway', () => {
+  test.each([
+    ['of another pod', () => gatewayEnd('gw-2')],
+    ['with the account of another', () => makeEnd('default', 'infer-operator', { podUid: 'gw-1' })],
+    ['outside of a pod', () => makeEnd('infer-gateway', 'infer-operator')],
+  ])('%s', async (_, end) => {
+    const heard = follow(await serve(end()));
+    await eventually(() => expect(heard.failures).toContain('refused'));
+    expect(heard.events).toEqual([]);
+  });
+
+  test('whose token another cluster signed', async () => {
+    const foreign = await TokenIssuer.create();
+    const end = makeEnd('infer-gateway', 'infer-operator', { issuer: foreign, podUid: 'gw-1' });
+    const heard = follow(await serve(end));
+    await eventually(() => expect(heard.failures).toContain('refused'));
+    expect(heard.events).toEqual([]);
+  });
+
+  test('that shows the token of a real one without its key', async () => {
+    // The man in the middle: it has a certificate of its own and passes on what the real gateway says.
+    const real = gatewayEnd();
+    const { value: token } = await real.identity.token();
+    const { key, cert } = createCertificate(new Date());
+    const middle = createServer({ key, cert }, (socket) => {
+      socket.on('error', () => undefined);
+      socket.write(`${JSON.stringify({ type: 'hello', protocol: PROTOCOL, token, instance: 'x' })}\n`);
+      socket.write(`${JSON.stringify({ type: 'report', deployments: [] })}\n`);
+    });
+    await once(middle.listen(0, '127.0.0.1'), 'listening');
+    const heard = follow((middle.address() as { port: number }).port);
+    await eventually(() => expect(heard.failures).toContain('refused'));
+    expect(heard).toMatchObject({ events: [], reports: [] });
+    stop.abort();
+    await Promise.all(following);
+    middle.close();
+  });
+});
+
+/** Says `lines` to a gateway and returns what it answers until it closes the connection. */
+async function say(lines: (keyHash: string) => Promise<string>, withCertificate = true): Promise<string> {
+  source.set(entry('secret', 1));
+  const port = await serve();
+  const { key, cert, keyHash } = createCertificate(new Date());
+  const socket: TLSSocket = connect({
+    host: '127.0.0.1',
+    port,
+    rejectUnauthorized: false,
+    ...(withCertificate && { key, cert }),
+  });
+  let heard = '';
+  socket.on('data', (data) => (heard += String(data)));
+  socket.on('error', () => undefined);
+  await once(socket, 'secureConnect');
+  socket.write(await lines(keyHash));
+  if (!socket.closed) await once(socket, 'close');
+  return heard;
+}
+
+const hello = (token: string): string =>
+  `${JSON.stringify({ type: 'hello', protocol: PROTOCOL, token, instance: 'x' })}\n`;
+const tokenFor = async (name: string, audience: string): Promise<string> => {
+  const account = { namespace: NAMESPACE, name };
+  return (await issuer.requestToken(account, { audiences: [audience], expirationSeconds: 600 })).token;
+};
+
+describe('a gateway tells nothing', () => {
+  test.each([
+    ['the account of another', async (keyHash: string) => hello(await tokenFor('default', audienceOf(keyHash)))],
+    ['a token for another key', async () => hello(await tokenFor('infer-operator', audienceOf('another')))],
+    ['a token for the API server', async () => hello(await tokenFor('infer-operator', 'https://kubernetes'))],
+    ['a token that is none', async () => hello('eyJhbGciOiJub25lIn0.e30.')],
+    ['no hello', async () => `${JSON.stringify({ type: 'heartbeat' })}\n`],
+    ['a hello without end', async () => 'x'.repeat(MAX_HELLO_BYTES + 1)],
+    [
+      'another protocol',
+      async (keyHash: string) =>
+        hello(await tokenFor('infer-operator', audienceOf(keyHash))).replace(`"protocol":${PROTOCOL}`, '"protocol":99'),
+    ],
+  ])('to %s', async (_, lines) => {
+    expect(await say(lines)).not.toContain('secret');
+  });
+
+  test('to an operator without a certificate', async () => {
+    expect(
+      await say(async (keyHash) => hello(await tokenFor('infer-operator', audienceOf(keyHash))), false),
+    ).not.toContain('secret');
+  });
+
+  test('more to one that says what is no heartbeat', async () => {
+    const heard = await say(
+      async (keyHash) => `${hello(await tokenFor('infer-operator', audienceOf(keyHash)))}{"type":"drop tables"}\n`,
+    );
+    // It was known and told before it said so.
+    expect(heard).toContain('secret');
+  });
+
+  test('to a token that has expired', async () => {
+    issuer.lifetimeSeconds = -120;
+    expect(await say(async (keyHash) => hello(await tokenFor('infer-operator', audienceOf(keyHash))))).not.toContain(
+      'secret',
+    );
+  });
+});
+
+describe('tokens', () => {
+  test('are asked for once, however many connections need one, and anew before they end', async () => {
+    const { identity } = gatewayEnd();
+    const [first, second] = await Promise.all([identity.token(), identity.token()]);
+    expect(second).toBe(first);
+    expect(issuer.requests).toBe(1);
+    issuer.lifetimeSeconds = 0;
+    const brief = gatewayEnd().identity;
+    await brief.token();
+    await brief.token();
+    expect(issuer.requests).toBe(3);
+  });
+
+  test('signed with a key that is new are believed once the keys are read again', async () => {
+    const heard = follow(await serve());
+    await eventually(() => expect(heard.events).toHaveLength(1));
+    await issuer.rotate();
+    const fresh = follow(await serve(gatewayEnd('gw-2')), operatorEnd(), 'gw-2');
+    await eventually(() => expect(fresh.events).toEqual(['connected gw-2 infer-gateway-1']));
+  });
+});

@@ -1,0 +1,110 @@
+/** The leader's end of the load channel to one gateway: it connects, listens, and connects again. */
+import { once } from 'node:events';
+import { connect, type TLSSocket } from 'node:tls';
+import { pause, retryDelay } from '../kube/backoff.ts';
+import { describeError } from '../kube/errors.ts';
+import type { Logger } from '../kube/types.ts';
+import { Connection, type ChannelEnd } from './connection.ts';
+import { HEARTBEAT_INTERVAL_MS, parseReport, type Report } from './messages.ts';
+
+const BACKOFF = { baseMs: 200, maxMs: 10_000 };
+const CONNECT_MS = 5_000;
+
+export interface GatewayAddress {
+  podUid: string;
+  host: string;
+  port: number;
+}
+
+/** What a gateway is heard to say. */
+export interface GatewayListener {
+  /** It is there; `instance` differs from that of before where its process was started anew. */
+  connected(podUid: string, instance: string): void;
+  report(podUid: string, report: Report): void;
+  disconnected(podUid: string): void;
+}
+
+export interface ChannelClientOptions {
+  end: ChannelEnd;
+  gateway: GatewayAddress;
+  listener: GatewayListener;
+  logger: Logger;
+  /** Called with the class of each failure. */
+  onFailure?: (reason: 'connect' | 'refused' | 'broken') => void;
+}
+
+/** Follows one gateway until `signal` aborts. Never rejects. */
+export async function followGateway(options: ChannelClientOptions, signal: AbortSignal): Promise<void> {
+  const { gateway, logger } = options;
+  let failures = 0;
+  while (!signal.aborted) {
+    let stage: 'connect' | 'refused' | 'broken' = 'connect';
+    const onStage = (reached: typeof stage): void => {
+      stage = reached;
+      if (reached === 'broken') failures = 0;
+    };
+    try {
+      await listenOnce(options, signal, onStage);
+    } catch (error) {
+      if (signal.aborted) break;
+      options.onFailure?.(stage);
+      // One that restarts or is on its way refuses for a while; the third time in a row somebody should know.
+      const log = failures === 2 ? logger.warn.bind(logger) : logger.debug.bind(logger);
+      log({ gateway: gateway.podUid, stage, error: describeError(error) }, 'no word from a gateway; connecting again');
+    }
+    await pause(retryDelay(failures, BACKOFF), signal);
+    failures += 1;
+  }
+}
+
+/** One connection from its beginning to its end. */
+async function listenOnce(
+  { end, gateway, listener }: ChannelClientOptions,
+  signal: AbortSignal,
+  onStage: (reached: 'refused' | 'broken') => void,
+): Promise<void> {
+  const connection = new Connection(await open(end, gateway, signal));
+  const abort = (): void => connection.close();
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  let timer: NodeJS.Timeout | undefined;
+  let connected = false;
+  try {
+    onStage('refused');
+    const peer = await connection.shakeHands(end);
+    if (peer.podUid !== gateway.podUid) throw new Error(`the peer is pod ${peer.podUid ?? '(none)'}`);
+    onStage('broken');
+    connected = true;
+    listener.connected(gateway.podUid, peer.instance);
+    timer = setInterval(() => connection.send({ type: 'heartbeat' }), HEARTBEAT_INTERVAL_MS);
+    for await (const report of connection.messages(parseReport)) listener.report(gateway.podUid, report);
+    throw new Error('the gateway closed the connection');
+  } finally {
+    clearInterval(timer);
+    signal.removeEventListener('abort', abort);
+    connection.close();
+    if (connected) listener.disconnected(gateway.podUid);
+  }
+}
+
+async function open(end: ChannelEnd, gateway: GatewayAddress, signal: AbortSignal): Promise<TLSSocket> {
+  const { key, cert } = end.identity.certificate;
+  const socket = connect({
+    host: gateway.host,
+    port: gateway.port,
+    key,
+    cert,
+    minVersion: 'TLSv1.3',
+    // The handshake of the channel says whom the peer's key belongs to; nothing is told before that but who we are, in
+    // a token that is worth nothing to anybody without our key.
+    rejectUnauthorized: false,
+  });
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]);
+  try {
+    await once(socket, 'secureConnect', { signal: patience });
+  } catch (error) {
+    socket.on('error', () => undefined).destroy();
+    throw error;
+  }
+  return socket;
+}

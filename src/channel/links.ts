@@ -1,0 +1,82 @@
+/** The leader's connections to all gateways: one to each pod, terminating ones included. */
+import type { Pod } from '../api/kubernetes.ts';
+import type { Informer } from '../kube/informer.ts';
+import type { Logger } from '../kube/types.ts';
+import { followGateway, type ChannelClientOptions, type GatewayListener } from './client.ts';
+import type { ChannelEnd } from './connection.ts';
+
+export interface GatewayLinksOptions {
+  end: ChannelEnd;
+  /** The gateways' pods. */
+  pods: Pick<Informer<Pod>, 'list'>;
+  port: number;
+  listener: GatewayListener;
+  logger: Logger;
+  onFailure?: ChannelClientOptions['onFailure'];
+}
+
+interface Link {
+  readonly host: string;
+  readonly stop: AbortController;
+  readonly ended: Promise<void>;
+}
+
+export class GatewayLinks {
+  readonly #options: GatewayLinksOptions;
+  readonly #links = new Map<string, Link>();
+  #stopped = false;
+
+  constructor(options: GatewayLinksOptions) {
+    this.#options = options;
+  }
+
+  /** Connects to pods that are new and lets go of those that have gone; call it whenever one of them changed. */
+  refresh(): void {
+    if (this.#stopped) return;
+    const wanted = new Map<string, string>();
+    for (const pod of this.#options.pods.list()) {
+      const { uid } = pod.metadata;
+      const host = pod.status?.podIP;
+      if (uid !== undefined && host !== undefined && host !== '' && isAlive(pod)) wanted.set(uid, host);
+    }
+    for (const [podUid, link] of this.#links) {
+      if (wanted.get(podUid) === link.host) continue;
+      this.#links.delete(podUid);
+      link.stop.abort();
+    }
+    for (const [podUid, host] of wanted) {
+      if (!this.#links.has(podUid)) this.#links.set(podUid, this.#follow(podUid, host));
+    }
+  }
+
+  /** Ends all connections. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const links = [...this.#links.values()];
+    this.#links.clear();
+    for (const link of links) link.stop.abort();
+    await Promise.all(links.map(({ ended }) => ended));
+  }
+
+  #follow(podUid: string, host: string): Link {
+    const { end, port, listener, logger, onFailure } = this.#options;
+    const stop = new AbortController();
+    const options = { end, gateway: { podUid, host, port }, listener, logger, ...(onFailure && { onFailure }) };
+    return { host, stop, ended: followGateway(options, stop.signal) };
+  }
+}
+
+/** Whether a pod may still run: one that has ended for good is never heard of again. */
+export function isAlive({ status }: Pod): boolean {
+  return status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
+}
+
+/**
+ * Whether a gateway may have requests in flight or be given new ones, so that its word counts: it is ready, or it is
+ * leaving and finishes what it holds. One that starts has none.
+ */
+export function mayHoldRequests(pod: Pod): boolean {
+  if (!isAlive(pod)) return false;
+  const ready = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
+  return ready === true || pod.metadata.deletionTimestamp !== undefined;
+}

@@ -1,0 +1,75 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import { BUCKETS } from './histogram.ts';
+import { encode, parseHeartbeat, parseHello, parseReport, type DeploymentReport, type Report } from './messages.ts';
+
+const entry: DeploymentReport = {
+  uid: 'uid-chat',
+  arrivals: 12,
+  completed: 9,
+  failed: 1,
+  cancelled: 0,
+  latency: new Map([
+    [3, 4],
+    [120, 5],
+  ]),
+  firstByte: new Map([[1, 9]]),
+  held: 2,
+  oldestHeldMs: 812.5,
+  ages: new Map([[140, 2]]),
+  replicas: [{ podUid: 'pod-1', inFlight: 2, tokens: 340, oldestMs: 900, draining: true }],
+};
+const report: Report = { type: 'report', deployments: [entry] };
+
+test('a report arrives as it was sent', () => {
+  const line = encode(report);
+  expect(line.indexOf('\n')).toBe(line.length - 1);
+  expect(parseReport(line)).toEqual(report);
+});
+
+test('what a newer peer says beyond this is dropped', () => {
+  expect(parseReport(JSON.stringify({ type: 'report', deployments: [], colour: 'red' }))).toEqual({
+    type: 'report',
+    deployments: [],
+  });
+});
+
+describe('refused', () => {
+  const raw = JSON.parse(encode(report)) as { deployments: [Record<string, unknown>] };
+  const changed = (fields: Record<string, unknown>): string =>
+    JSON.stringify({ type: 'report', deployments: [{ ...raw.deployments[0], ...fields }] });
+
+  test.each([
+    ['no JSON', '{"type":"report"'],
+    ['another type', JSON.stringify({ type: 'heartbeat' })],
+    ['null', 'null'],
+    ['a negative count', changed({ arrivals: -1 })],
+    ['a fraction of a request', changed({ held: 0.5 })],
+    ['a count beyond what numbers hold', changed({ arrivals: 2 ** 60 })],
+    ['a bucket that there is not', changed({ latency: [[BUCKETS, 1]] })],
+    ['more buckets than there are', changed({ latency: Array.from({ length: BUCKETS + 1 }, () => [0, 1]) })],
+    ['a duration of years', changed({ oldestHeldMs: 1e12 })],
+    ['a UID of a book', changed({ uid: 'x'.repeat(100) })],
+    ['too many replicas', changed({ replicas: Array.from({ length: 2001 }, () => entry.replicas[0]) })],
+    ['a missing field', changed({ ages: undefined })],
+  ])('%s', (_, line) => {
+    expect(() => parseReport(line)).toThrow(/^the report is not/);
+  });
+
+  test('any other text, with words that do not repeat it', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string(), fc.json()), (text) => {
+        for (const parse of [parseHello, parseReport, parseHeartbeat]) {
+          let said = '';
+          try {
+            parse(text);
+          } catch (error) {
+            said = (error as Error).message;
+          }
+          expect(said).toMatch(/^the (hello|report|heartbeat) is not (JSON|valid at [\w.]*)/);
+          if (text.length > 40) expect(said).not.toContain(text);
+        }
+      }),
+    );
+  });
+});

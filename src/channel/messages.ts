@@ -1,0 +1,118 @@
+/**
+ * What the ends of the load channel say to each other: one JSON object a line. Each side takes the other's words as
+ * hostile: a line that is too long, is no JSON or does not match ends the connection. Fields that are not known here are
+ * dropped, so that a newer peer may say more.
+ */
+import { z } from 'zod';
+import { BUCKETS } from './histogram.ts';
+
+/** Counted up when a peer of before could not understand one of after. */
+export const PROTOCOL = 1;
+
+/** A hello is a token and little else; a report of 10,000 deployments stays below the other. */
+export const MAX_HELLO_BYTES = 16 * 1024;
+export const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+/** A gateway reports this often, also when there is nothing to report: silence must not look like peace. */
+export const REPORT_INTERVAL_MS = 1_000;
+/** The leader tells that it is there this often. */
+export const HEARTBEAT_INTERVAL_MS = 2_000;
+/** After this long without a line the other end is taken for dead. */
+export const SILENCE_MS = 10_000;
+
+const uid = z.string().min(1).max(64);
+const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+/** A day and more is as long as anything can last here; a clock that jumped must not make infinity of it. */
+const milliseconds = z.number().min(0).max(1e9);
+const counts = z
+  .array(z.tuple([count.max(BUCKETS - 1), count]))
+  .max(BUCKETS)
+  .transform((pairs) => new Map(pairs));
+
+const helloSchema = z.object({
+  type: z.literal('hello'),
+  protocol: z.number().int(),
+  token: z.string().min(1).max(8192),
+  /** Made anew at each start of the process: counts of another instance begin at zero. */
+  instance: uid,
+});
+
+const replicaSchema = z.object({
+  podUid: uid,
+  inFlight: count,
+  /** Estimated tokens, of prompts and answers, of the requests in flight. */
+  tokens: count,
+  /** Age of the oldest request in flight; 0 without one. */
+  oldestMs: milliseconds,
+  /** The gateway has seen the mark that it is to leave and sends it nothing any more. */
+  draining: z.boolean(),
+});
+
+const deploymentSchema = z.object({
+  uid,
+  /** Since the gateway started, as all that follow up to `held`. */
+  arrivals: count,
+  completed: count,
+  /** Ended in an error that the client did not cause. */
+  failed: count,
+  /** The client went away, or asked for what the engine refuses. */
+  cancelled: count,
+  /** From arrival to the end of the answer, of completed requests. */
+  latency: counts,
+  /** From arrival to the first bytes of the answer. */
+  firstByte: counts,
+  /** Requests that wait for a replica now, and the age of the oldest. A demand to wake where no replica serves. */
+  held: count,
+  oldestHeldMs: milliseconds,
+  /** Ages of all requests in flight or held. */
+  ages: counts,
+  /** Those with requests in flight or marked to leave. */
+  replicas: z.array(replicaSchema).max(2_000),
+});
+
+const fromGatewaySchema = z.object({
+  type: z.literal('report'),
+  /** Those that changed since the last report or have requests; the full state of each. */
+  deployments: z.array(deploymentSchema).max(10_000),
+});
+
+const fromLeaderSchema = z.object({ type: z.literal('heartbeat') });
+
+export type Hello = z.output<typeof helloSchema>;
+export type Report = z.output<typeof fromGatewaySchema>;
+export type DeploymentReport = z.output<typeof deploymentSchema>;
+export type ReplicaReport = z.output<typeof replicaSchema>;
+export type Heartbeat = z.output<typeof fromLeaderSchema>;
+
+/** Returns the first words of a peer. Throws an Error that says what is wrong with them, without repeating any. */
+export function parseHello(line: string): Hello {
+  return parse(helloSchema, line, 'hello');
+}
+
+/** Returns a report of a gateway. Throws an Error that says what is wrong with it. */
+export function parseReport(line: string): Report {
+  return parse(fromGatewaySchema, line, 'report');
+}
+
+/** Returns what a leader says. Throws an Error that says what is wrong with it. */
+export function parseHeartbeat(line: string): Heartbeat {
+  return parse(fromLeaderSchema, line, 'heartbeat');
+}
+
+/** Returns the line to send, with its newline. */
+export function encode(message: Hello | Report | Heartbeat): string {
+  return `${JSON.stringify(message, (_, value: unknown) => (value instanceof Map ? [...value] : value))}\n`;
+}
+
+function parse<T>(schema: z.ZodType<T>, line: string, what: string): T {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw new Error(`the ${what} is not JSON`);
+  }
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  throw new Error(`the ${what} is not valid at ${issue?.path.join('.') || 'its top'}: ${issue?.code ?? 'unknown'}`);
+}

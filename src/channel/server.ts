@@ -1,0 +1,133 @@
+/** The gateway's end of the load channel: a TLS port where the leading operator listens to reports. */
+import { constants } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { describeError } from '../kube/errors.ts';
+import type { Logger } from '../kube/types.ts';
+import { Connection, type ChannelEnd } from './connection.ts';
+import { parseHeartbeat, REPORT_INTERVAL_MS, type DeploymentReport } from './messages.ts';
+
+/**
+ * Connections at one time, known or not yet: the leader's, its predecessor's, and some of those who may only try. One
+ * more pushes out the oldest that has not said who it is.
+ */
+const MAX_CONNECTIONS = 16;
+
+/** Where reports come from. */
+export interface ReportSource {
+  /** Returns what changed since `version`, and the version to ask with next; 0 asks for all that was ever counted. */
+  changesSince(version: number): { version: number; deployments: DeploymentReport[] };
+  /** Calls `listener` when something should not wait for the next report; returns how to stop that. */
+  onUrgent(listener: () => void): () => void;
+}
+
+export interface ChannelServerOptions {
+  end: ChannelEnd;
+  source: ReportSource;
+  logger: Logger;
+  /** Called with the number of operators that are told of the load. */
+  onLeaders?: (count: number) => void;
+}
+
+export class ChannelServer {
+  readonly #options: ChannelServerOptions;
+  readonly #server: Server;
+  /** All sockets in the order in which they came; true once their peer is known. */
+  readonly #sockets = new Map<TLSSocket, boolean>();
+  #leaders = 0;
+
+  constructor(options: ChannelServerOptions) {
+    this.#options = options;
+    const { key, cert } = options.end.identity.certificate;
+    this.#server = createServer({
+      key,
+      cert,
+      minVersion: 'TLSv1.3',
+      // Certificates prove only that the peer holds its key; the token that names the key says who it is.
+      requestCert: true,
+      rejectUnauthorized: false,
+      // A resumed session would not show its certificate again.
+      secureOptions: constants.SSL_OP_NO_TICKET,
+      handshakeTimeout: 5_000,
+    });
+    this.#server.maxConnections = 4 * MAX_CONNECTIONS;
+    this.#server.on('secureConnection', (socket) => void this.#serve(socket));
+    // A handshake that fails is its client's affair.
+    this.#server.on('tlsClientError', (error) => this.#log(error, 'a TLS handshake failed'));
+  }
+
+  /** Listens; returns the port, for 0 the one chosen. Rejects where it is taken. */
+  async listen(port: number, host?: string): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', reject);
+        resolve();
+      });
+    });
+    this.#server.on('error', (error) => this.#log(error, 'the load channel failed'));
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** Ends all connections and the port. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#sockets.keys()) socket.destroy();
+    await closed;
+  }
+
+  async #serve(socket: TLSSocket): Promise<void> {
+    this.#admit(socket);
+    const connection = new Connection(socket);
+    try {
+      await connection.shakeHands(this.#options.end);
+      this.#sockets.set(socket, true);
+      await this.#report(connection);
+    } catch (error) {
+      this.#log(error, 'a connection of the load channel ended');
+    } finally {
+      connection.close();
+    }
+  }
+
+  /** Reports until the connection ends. */
+  async #report(connection: Connection): Promise<void> {
+    const { source } = this.#options;
+    let version = 0;
+    const tell = (): void => {
+      const changes = source.changesSince(version);
+      if (connection.send({ type: 'report', deployments: changes.deployments })) version = changes.version;
+    };
+    this.#countLeaders(1);
+    const timer = setInterval(tell, REPORT_INTERVAL_MS);
+    const endUrgent = source.onUrgent(tell);
+    try {
+      tell();
+      // Its heartbeats say nothing but that it is there.
+      for await (const _ of connection.messages(parseHeartbeat));
+    } finally {
+      clearInterval(timer);
+      endUrgent();
+      this.#countLeaders(-1);
+    }
+  }
+
+  #admit(socket: TLSSocket): void {
+    if (this.#sockets.size >= MAX_CONNECTIONS) {
+      const stranger = this.#sockets.entries().find(([, known]) => !known)?.[0];
+      (stranger ?? socket).destroy();
+    }
+    this.#sockets.set(socket, false);
+    socket.once('close', () => this.#sockets.delete(socket));
+    if (socket.destroyed) this.#sockets.delete(socket);
+  }
+
+  #countLeaders(change: number): void {
+    this.#leaders += change;
+    this.#options.onLeaders?.(this.#leaders);
+  }
+
+  #log(error: unknown, message: string): void {
+    this.#options.logger.debug({ error: describeError(error) }, message);
+  }
+}
