@@ -3,19 +3,28 @@ import { pino } from 'pino';
 import { Registry as MetricsRegistry } from 'prom-client';
 import { createAuthenticator } from '../../src/gateway/auth/authenticator.ts';
 import { createPicker } from '../../src/gateway/balancer/choose.ts';
+import { LoadTracker } from '../../src/gateway/load/tracker.ts';
 import { GatewayMetrics } from '../../src/gateway/metrics.ts';
 import { createGateway } from '../../src/gateway/server.ts';
 import type { Deployment, Replica } from '../../src/gateway/types.ts';
 import { announcePort } from './process-port.ts';
 
 const { ENGINE: origin = '', KEY_ID: keyId = '', KEY_HASH: hash = '' } = process.env;
-const replica: Replica = { podUid: 'engine', origin, serving: true, inFlight: 0, outstandingTokens: 0 };
+const replica: Replica = {
+  podUid: 'engine',
+  origin,
+  serving: true,
+  draining: false,
+  inFlight: 0,
+  outstandingTokens: 0,
+};
 const deployment: Deployment = {
   namespace: 'bench',
   name: 'bench',
   uid: 'bench',
   created: 1_790_000_000,
   holdTimeoutSeconds: 50,
+  suspended: false,
   replicas: () => [replica],
   onReplicasChange: () => () => undefined,
 };
@@ -31,5 +40,6 @@ const gateway = createGateway({
   // As installed; the lines go where nobody reads them.
   logger: pino({ level: 'info' }, pino.destination('/dev/null')),
   metrics: new GatewayMetrics(new MetricsRegistry()),
+  load: new LoadTracker(),
 });
 announcePort(await gateway.listen(0));

@@ -84,6 +84,12 @@ export interface Deployment extends KubeObject {
   status?: DeploymentStatus;
 }
 
+/** Returns whether Kubernetes is still replacing replicas of an old revision, or has not seen the last change yet. */
+export function isRollingOut({ metadata, status }: Deployment): boolean {
+  const seen = status?.observedGeneration === metadata.generation;
+  return !seen || (status?.updatedReplicas ?? 0) < (status?.replicas ?? 0);
+}
+
 export interface Service extends KubeObject {
   spec: {
     type: string;
@@ -131,6 +137,7 @@ export interface Pod extends KubeObject {
   spec?: { nodeName?: string };
   status?: {
     phase?: string;
+    podIP?: string;
     reason?: string;
     message?: string;
     conditions?: { type: string; status: string; reason?: string; message?: string; lastTransitionTime?: string }[];

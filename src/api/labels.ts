@@ -22,6 +22,12 @@ export const RESTARTED_AT_ANNOTATION = 'infer.dev/restarted-at';
 /** On children: the hash of what the operator last applied, so that an operator that restarts sends nothing. */
 export const APPLIED_ANNOTATION = 'infer.dev/applied';
 
+/** On a replica that was chosen to go: when, in RFC 3339. */
+export const DRAINING_SINCE_ANNOTATION = 'infer.dev/draining-since';
+
+/** On pods, by Kubernetes: ReplicaSets remove those with the lowest number first; 0 where it is absent. */
+export const DELETION_COST_ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
+
 /** Field manager of the reconciler; it owns all fields of the children but a scaled Deployment's `replicas`. */
 export const RECONCILER_MANAGER = 'infer';
 

@@ -32,9 +32,14 @@ export function createCaches(options: CacheOptions): Caches {
     inferenceDeployments: new Informer({
       ...common,
       resource: inferenceDeployments,
-      decode: ({ metadata, spec: { model, holdTimeoutSeconds } }) => ({
+      decode: ({ metadata, spec: { model, holdTimeoutSeconds, suspend }, status }) => ({
         metadata: identityOf(metadata),
-        spec: { model, ...(holdTimeoutSeconds !== undefined && { holdTimeoutSeconds }) },
+        spec: {
+          model,
+          ...(holdTimeoutSeconds !== undefined && { holdTimeoutSeconds }),
+          ...(suspend !== undefined && { suspend }),
+        },
+        ...(status?.replicas?.drainingPods && { status: { replicas: { drainingPods: status.replicas.drainingPods } } }),
       }),
     }),
     endpointSlices: new Informer({

@@ -126,6 +126,13 @@ export function noReplica(model: string, waitedSeconds: number): GatewayError {
   return unavailable('model_not_ready', message, 10);
 }
 
+/** Retrying does not help until somebody starts it. */
+export function deploymentSuspended(model: string): GatewayError {
+  const message = `\`${model}\` is stopped by its owner (spec.suspend); ask them to start it again.`;
+  const headers = { 'retry-after': '120', 'x-should-retry': 'false' };
+  return new GatewayError({ status: 503, type: 'server_error', code: 'model_suspended', message, headers });
+}
+
 export function tooManyHeld(model: string): GatewayError {
   const message = `Too many requests wait for a replica of \`${model}\` already. Try again shortly.`;
   return unavailable('queue_full', message, 10);

@@ -13,6 +13,8 @@ import { createAuthenticator } from './auth/authenticator.ts';
 import { KeyIndex } from './auth/key-index.ts';
 import { createPicker } from './balancer/choose.ts';
 import { createCaches } from './caches.ts';
+import { createLoadChannel } from './load/channel.ts';
+import { LoadTracker } from './load/tracker.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { registerReplicaMetrics } from './registry-metrics.ts';
 import { DeploymentRegistry } from './registry.ts';
@@ -32,7 +34,8 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   });
   const { relistIntervalMs, watchNamespace } = settings;
   const caches = createCaches({ client, watchNamespace, relistIntervalMs, logger, metrics: kubeMetrics });
-  const registry = new DeploymentRegistry(caches);
+  const load = new LoadTracker();
+  const registry = new DeploymentRegistry(caches, load);
   const keys = new KeyIndex(caches.apiKeys);
   registerReplicaMetrics(metrics, registry);
   const gateway = createGateway({
@@ -42,7 +45,10 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     pick: createPicker(randomInt(1_000)),
     logger,
     metrics: new GatewayMetrics(metrics),
+    load,
   });
+  const { pod } = settings;
+  const channel = pod && createLoadChannel({ client, pod, tracker: load, metrics, logger });
 
   let apiPort: number | undefined;
   const missing = (): string[] => [
@@ -57,6 +63,8 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   try {
     // Without keys and deployments it could only refuse. An API server that is away is waited for, however long.
     await Promise.all(informers.map((informer) => informer.synced(stop)));
+    // Before the first request: whoever waits for this gateway's word must be able to hear it.
+    await channel?.listen(settings.channelPort, pod?.ip);
     apiPort = await gateway.listen(settings.apiPort);
     logger.info({ apiPort }, 'serving');
     await untilAborted(stop);
@@ -66,6 +74,8 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     if (!stop.aborted) throw error;
   } finally {
     await gateway.close(settings.drainMs);
+    // Only now: those who wait for its last requests listen until they are done.
+    await channel?.close();
     await Promise.all(informers.map((informer) => informer.stop()));
     await health.close();
     await client.close();

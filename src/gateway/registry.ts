@@ -16,14 +16,24 @@ export interface RegistryCaches {
   apiKeys: Pick<Caches['apiKeys'], 'get'>;
 }
 
+/** Who wants to know of deployments. */
+export interface RegistryObserver {
+  /** Other replicas of it are to leave than before. */
+  touch?(deployment: TrackedDeployment): void;
+  /** It was deleted. */
+  forget?(deployment: TrackedDeployment): void;
+}
+
 export class DeploymentRegistry implements Registry {
   readonly #caches: RegistryCaches;
   readonly #byNamespace = new Map<string, Map<string, TrackedDeployment>>();
   readonly #byUid = new Map<string, TrackedDeployment>();
+  readonly #observer: RegistryObserver;
 
   /** Follows the caches from now on: call it before they are started. */
-  constructor(caches: RegistryCaches) {
+  constructor(caches: RegistryCaches, observer: RegistryObserver = {}) {
     this.#caches = caches;
+    this.#observer = observer;
     caches.inferenceDeployments.onChange(({ type, object }) => {
       if (type === 'deleted') this.#remove(object);
       else this.#put(object);
@@ -63,7 +73,10 @@ export class DeploymentRegistry implements Registry {
 
   #put(resource: InferenceDeployment): void {
     const known = this.#byUid.get(resource.metadata.uid ?? '');
-    if (known !== undefined) return known.update(resource);
+    if (known !== undefined) {
+      if (known.update(resource)) this.#observer.touch?.(known);
+      return;
+    }
     const added = new TrackedDeployment(resource);
     this.#byUid.set(added.uid, added);
     const names = this.#byNamespace.get(added.namespace) ?? new Map<string, TrackedDeployment>();
@@ -80,6 +93,7 @@ export class DeploymentRegistry implements Registry {
     names?.delete(removed.name);
     if (names?.size === 0) this.#byNamespace.delete(removed.namespace);
     removed.setReplicas(new Map());
+    this.#observer.forget?.(removed);
   }
 
   /**

@@ -14,6 +14,7 @@ import {
 } from './errors.ts';
 import { Connections } from './connections.ts';
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
+import type { LoadTracker } from './load/tracker.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { Forwarder } from './proxy/forwarder.ts';
 import { addInferenceRoutes } from './routes/inference.ts';
@@ -34,6 +35,7 @@ export interface GatewayOptions {
   readonly pick: ReplicaPicker;
   readonly logger: Logger;
   readonly metrics: GatewayMetrics;
+  readonly load: LoadTracker;
   /** What differs from DEFAULT_LIMITS. */
   readonly limits?: Partial<GatewayLimits>;
 }
@@ -48,8 +50,8 @@ export interface Gateway {
 /** Returns a gateway that is not listening yet. */
 export function createGateway(options: GatewayOptions): Gateway {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const { logger, metrics } = options;
-  const forwarder = new Forwarder({ pick: options.pick, limits, metrics, logger });
+  const { load, logger, metrics, pick } = options;
+  const forwarder = new Forwarder({ pick, limits, metrics, load, logger });
   const onError = (error: unknown): void => logger.error({ err: error }, 'request failed by a defect');
   const app = createApp(limits, onError);
   observe(app, metrics, logger);

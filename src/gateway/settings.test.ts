@@ -6,6 +6,8 @@ describe('readSettings', () => {
     expect(readSettings({})).toEqual({
       watchNamespace: undefined,
       apiPort: 8000,
+      channelPort: 8443,
+      pod: undefined,
       port: 8080,
       relistIntervalMs: 600_000,
       leaveMs: 5_000,

@@ -1,5 +1,7 @@
 /** The gateway's settings, from its environment; read once at start. */
+import { CHANNEL_PORT } from '../channel/port.ts';
 import { wholeNumber, type Environment } from '../process/environment.ts';
+import { readPodIdentity, type PodIdentity } from '../process/pod-identity.ts';
 
 export interface Settings {
   /** The only namespace whose deployments are served; absent means all. */
@@ -8,6 +10,10 @@ export interface Settings {
   apiPort: number;
   /** Port of /healthz, /readyz and /metrics; 0 picks a free one. */
   port: number;
+  /** Port of the load channel. */
+  channelPort: number;
+  /** The pod that this process is; without one there is no load channel. */
+  pod: PodIdentity | undefined;
   /** Time between two full lists of each watched kind, which find what a watch missed. */
   relistIntervalMs: number;
   /** From the end of readiness to the last accepted request: until balancers in front have seen it. */
@@ -25,6 +31,8 @@ export function readSettings(environment: Environment): Settings {
     watchNamespace: environment['INFER_WATCH_NAMESPACE'] || undefined,
     apiPort: whole('INFER_API_PORT', 8000, 0, 65_535),
     port: whole('INFER_PORT', 8080, 0, 65_535),
+    channelPort: whole('INFER_CHANNEL_PORT', CHANNEL_PORT, 1, 65_535),
+    pod: readPodIdentity(environment),
     relistIntervalMs: whole('INFER_RELIST_SECONDS', 600, 10, 86_400) * 1_000,
     leaveMs: whole('INFER_LEAVE_SECONDS', 5, 0, 300) * 1_000,
     drainMs: whole('INFER_DRAIN_SECONDS', 165, 0, 86_400) * 1_000,

@@ -10,6 +10,9 @@ export class TrackedDeployment implements Deployment {
   readonly uid: string;
   readonly created: number;
   #holdTimeoutSeconds = 0;
+  #suspended = false;
+  /** Pod UIDs. */
+  #draining: ReadonlySet<string> = new Set();
   #replicas: readonly Replica[] = [];
   readonly #listeners = new Set<() => void>();
 
@@ -26,6 +29,10 @@ export class TrackedDeployment implements Deployment {
     return this.#holdTimeoutSeconds;
   }
 
+  get suspended(): boolean {
+    return this.#suspended;
+  }
+
   replicas(): readonly Replica[] {
     return this.#replicas;
   }
@@ -37,9 +44,16 @@ export class TrackedDeployment implements Deployment {
     return () => void this.#listeners.delete(entry);
   }
 
-  /** Takes a new state of the resource. */
-  update(resource: InferenceDeployment): void {
-    this.#holdTimeoutSeconds = effectiveSpec(resource.spec).holdTimeoutSeconds;
+  /** Takes a new state of the resource; returns whether other replicas are to leave than before. */
+  update(resource: InferenceDeployment): boolean {
+    const { holdTimeoutSeconds, suspend } = effectiveSpec(resource.spec);
+    this.#holdTimeoutSeconds = holdTimeoutSeconds;
+    this.#suspended = suspend;
+    const before = this.#draining;
+    this.#draining = new Set(resource.status?.replicas?.drainingPods);
+    if (before.symmetricDifference(this.#draining).size === 0) return false;
+    for (const replica of this.#replicas) replica.draining = this.#draining.has(replica.podUid);
+    return true;
   }
 
   /**
@@ -53,7 +67,8 @@ export class TrackedDeployment implements Deployment {
       const replica = known.get(podUid);
       // A pod whose sandbox was made again has another address, and what was in flight to the old one is lost.
       if (replica !== undefined && origins.includes(replica.origin)) return Object.assign(replica, { serving });
-      return { podUid, origin: origins.at(-1) ?? '', serving, inFlight: 0, outstandingTokens: 0 };
+      const draining = this.#draining.has(podUid);
+      return { podUid, origin: origins.at(-1) ?? '', serving, draining, inFlight: 0, outstandingTokens: 0 };
     });
     for (const replica of this.#replicas) if (!next.includes(replica)) replica.serving = false;
     this.#replicas = next;

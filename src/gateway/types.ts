@@ -8,6 +8,8 @@ export interface Replica {
   readonly origin: string;
   /** Kubernetes says that it is ready and not terminating. */
   serving: boolean;
+  /** The scaler has chosen it to go: it is sent nothing more while another serves. */
+  draining: boolean;
   /** Requests of this gateway that it works on. */
   inFlight: number;
   /** Estimated tokens, of prompt and answer, of the requests in flight. */
@@ -21,6 +23,8 @@ export interface Deployment {
   readonly uid: string;
   /** Unix seconds, for `created` of GET /models. */
   readonly created: number;
+  /** Stopped by its owner: requests are refused at once. */
+  readonly suspended: boolean;
   /** How long a request that does not stream waits for a replica. */
   readonly holdTimeoutSeconds: number;
   /** All that are known, serving or not; the same objects as long as a pod lives. */
@@ -54,7 +58,10 @@ export interface Registry {
   list(key: AuthenticatedKey): Deployment[];
 }
 
-/** Returns the serving replica to send a request to, none of `exclude` (pod UIDs); undefined when there is none. */
+/**
+ * Returns the serving replica to send a request to, none of `exclude` (pod UIDs), and one that is draining only where no
+ * other serves; undefined when there is none.
+ */
 export type ReplicaPicker = (
   replicas: readonly Replica[],
   request: { estimatedTokens: number },

@@ -8,6 +8,8 @@ import {
   COMPONENT_LABEL,
   DEPLOYMENT_LABEL,
   DEPLOYMENT_UID_LABEL,
+  DRAINING_SINCE_ANNOTATION,
+  GATEWAY_POD_LABELS,
   MANAGED_BY,
   MANAGED_BY_LABEL,
   REPLICA_COMPONENT,
@@ -36,6 +38,8 @@ export interface Caches {
   podDisruptionBudgets: Informer<PodDisruptionBudget>;
   networkPolicies: Informer<NetworkPolicy>;
   pods: Informer<Pod>;
+  /** Those of the gateways, in Infer's own namespace. */
+  gatewayPods: Informer<Pod>;
 }
 
 export interface CacheOptions {
@@ -70,6 +74,7 @@ export function createCaches(options: CacheOptions): Caches {
       indexes: {
         profile: (resource) => [effectiveSpec(resource.spec).hardwareProfile],
         modelId: (resource) => (resource.spec.model.id === undefined ? [] : [resource.spec.model.id]),
+        uid: ({ metadata: { uid } }) => (uid === undefined ? [] : [uid]),
       },
     }),
     hardwareProfiles: new Informer({ ...common, namespace, resource: hardwareProfiles, decode: withoutManagedFields }),
@@ -90,6 +95,18 @@ export function createCaches(options: CacheOptions): Caches {
       labelSelector: `${COMPONENT_LABEL}=${REPLICA_COMPONENT}`,
       decode: decodePod,
       indexes: { deployment: (pod) => [replicaIndexKey(pod)] },
+    }),
+    gatewayPods: new Informer({
+      ...common,
+      namespace,
+      resource: pods,
+      labelSelector: Object.entries(GATEWAY_POD_LABELS)
+        .map(([label, value]) => `${label}=${value}`)
+        .join(','),
+      decode: ({ metadata, status }) => ({
+        metadata: pick(metadata, POD_METADATA),
+        status: pick(status ?? {}, ['phase', 'podIP', 'conditions']),
+      }),
     }),
   };
 }
@@ -131,6 +148,7 @@ function decodePod(pod: Pod): Pod {
     metadata: {
       ...pick(pod.metadata, POD_METADATA),
       labels: pick(pod.metadata.labels ?? {}, [DEPLOYMENT_LABEL, DEPLOYMENT_UID_LABEL]),
+      annotations: pick(pod.metadata.annotations ?? {}, [DRAINING_SINCE_ANNOTATION]),
     },
     spec: pick(pod.spec ?? {}, ['nodeName']),
     status: pick(pod.status ?? {}, POD_STATUS),

@@ -50,7 +50,8 @@ export async function gather(
     caches.podDisruptionBudgets.isBehind(child),
     caches.networkPolicies.isBehind(child),
   ];
-  if (lagging.includes(true)) return BEHIND;
+  const replicas = caches.pods.byIndex('deployment', `${ref.namespace}/${resource.metadata.uid ?? ''}`);
+  if (lagging.includes(true) || replicas.some((pod) => caches.pods.isBehind(pod.metadata))) return BEHIND;
 
   const find = async <T extends KubeObject>(cached: T | undefined, kind: Resource<T>): Promise<T | undefined> =>
     cached ?? (await client.get(kind, child));
@@ -66,7 +67,8 @@ export async function gather(
     profile: caches.hardwareProfiles.get({ namespace: inferNamespace, name: spec.hardwareProfile }),
     catalogueEngine: catalogueEngine(caches, spec.model.id),
     children: { deployment, service, disruptionBudget, networkPolicy },
-    pods: caches.pods.byIndex('deployment', `${ref.namespace}/${resource.metadata.uid ?? ''}`),
+    // In an order of their own: of equal problems the first is shown, and must not change with every event.
+    pods: replicas.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
   };
 }
 

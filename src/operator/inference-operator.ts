@@ -8,23 +8,29 @@ import type { Registry } from 'prom-client';
 import { APPLIED_ANNOTATION, RECONCILER_MANAGER } from '../api/labels.ts';
 import { untilAborted } from '../kube/abortable.ts';
 import { Applier } from '../kube/apply.ts';
+import type { ChannelEnd } from '../channel/connection.ts';
 import { KubeClient } from '../kube/client.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { LeaderElector } from '../kube/lease.ts';
 import { KubeMetrics } from '../kube/metrics.ts';
 import { objectKey, parseKey, type Logger } from '../kube/types.ts';
 import { WorkQueue } from '../kube/workqueue.ts';
+import { ApplyFailures } from './apply-failures.ts';
 import { createCaches, type Caches } from './caches.ts';
+import { createChannelEnd, Gateways, registerGatewayMetrics } from './gateways.ts';
 import { enqueueOnChange } from './triggers.ts';
 import { registerDeploymentMetrics } from './metrics.ts';
 import { reconcile } from './reconcile.ts';
 import { serveHealth, type HealthServer } from '../process/health-server.ts';
 import type { Settings } from './settings.ts';
+import { DISPLAY_INTERVAL_MS, TrafficDisplay } from './traffic-display.ts';
 
 // The package is CommonJS: its default export arrives as a member of the module object.
 const Operator = OperatorModule.default;
 
 const WORKERS = 4;
+/** After a write of status: a pass that fails must not be hurried on by its own write. */
+const STATUS_CHECK_MS = 5_000;
 /** Within the pod's grace period of 30 s, with room for releasing the Lease. */
 const STOP_GRACE_MS = 15_000;
 
@@ -43,6 +49,11 @@ export class InferenceOperator extends Operator {
   #server: HealthServer | undefined;
   /** Set while this process leads; changes before that are found by the first pass over everything. */
   #queue: WorkQueue | undefined;
+  readonly #channelEnd: ChannelEnd;
+  readonly #onChannelFailure: (reason: string) => void;
+  readonly #display = new TrafficDisplay();
+  /** Set while this process leads. */
+  #gateways: Gateways | undefined;
 
   constructor(settings: Settings, registry: Registry, logger: Logger) {
     super(frameLogger(logger));
@@ -66,7 +77,17 @@ export class InferenceOperator extends Operator {
       metrics: this.#metrics,
     });
     registerDeploymentMetrics(registry, this.#caches);
-    enqueueOnChange(this.#caches, (ref) => this.#queue?.add(objectKey(ref)));
+    enqueueOnChange(
+      this.#caches,
+      (ref) => this.#queue?.add(objectKey(ref)),
+      (ref) => this.#queue?.addAfter(objectKey(ref), STATUS_CHECK_MS),
+    );
+    this.#channelEnd = createChannelEnd(this.#client, settings);
+    this.#onChannelFailure = registerGatewayMetrics(registry, this.#caches, () => this.#gateways).onFailure;
+    this.#caches.gatewayPods.onChange((change) => this.#gateways?.podChanged(change));
+    this.#caches.inferenceDeployments.onChange(({ type, object }) => {
+      if (type === 'deleted') this.#gateways?.view.forgetDeployment(object.metadata.uid ?? '');
+    });
   }
 
   /** The port that health and metrics are served on; undefined before the start. */
@@ -103,9 +124,16 @@ export class InferenceOperator extends Operator {
     try {
       let ended: 'stopped' | 'lost' = 'lost';
       while (ended === 'lost') {
-        ended = await elector.run(this.#stop.signal, (leadership, lost) =>
-          this.#lead(leadership, this.#client.writesUntil(lost, elector.isLeading)),
-        );
+        const over = new AbortController();
+        ended = await elector.run(this.#stop.signal, async (leadership, lost) => {
+          const ends = AbortSignal.any([lost, over.signal]);
+          try {
+            await this.#lead(leadership, this.#client.writesUntil(ends, elector.isLeading));
+          } finally {
+            // A write that still hangs must not land after the Lease was given away.
+            over.abort();
+          }
+        });
       }
     } finally {
       await this.#close();
@@ -124,12 +152,26 @@ export class InferenceOperator extends Operator {
       logger: this.#log,
       metrics: this.#metrics,
     });
+    const gateways = new Gateways({
+      caches: this.#caches,
+      end: this.#channelEnd,
+      port: this.#settings.channelPort,
+      passes: {
+        now: (metadata) => this.#queue?.add(objectKey(metadata)),
+        soon: (metadata) => this.#queue?.addAfter(objectKey(metadata), DISPLAY_INTERVAL_MS),
+      },
+      logger: this.#log,
+      onFailure: this.#onChannelFailure,
+    });
     const applier = new Applier({ client, fieldManager: RECONCILER_MANAGER, hashAnnotation: APPLIED_ANNOTATION });
     const context = {
       caches: this.#caches,
       client,
       applier,
       events,
+      gateways,
+      display: this.#display,
+      failures: new ApplyFailures(),
       settings: this.#settings,
       now: () => new Date(),
     };
@@ -141,6 +183,7 @@ export class InferenceOperator extends Operator {
       metrics: this.#metrics,
     });
     this.#queue = queue;
+    this.#gateways = gateways;
     for (const resource of this.#caches.inferenceDeployments.list()) queue.add(objectKey(resource.metadata));
     queue.start();
     this.#log.info({}, 'reconciling');
@@ -148,6 +191,8 @@ export class InferenceOperator extends Operator {
       await untilAborted(leadership);
     } finally {
       this.#queue = undefined;
+      this.#gateways = undefined;
+      await gateways.stop();
       await queue.stop(STOP_GRACE_MS);
       await events.stop();
     }

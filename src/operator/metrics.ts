@@ -13,7 +13,8 @@ export function registerDeploymentMetrics(registry: Registry, caches: Caches): v
     collect() {
       this.reset();
       for (const { metadata, status } of caches.inferenceDeployments.list()) {
-        for (const [state, count] of Object.entries<number>({ ...status?.replicas })) {
+        const { drainingPods: _pods, ...counts } = status?.replicas ?? {};
+        for (const [state, count] of Object.entries(counts)) {
           this.set({ namespace: metadata.namespace ?? '', deployment: metadata.name, state }, count);
         }
       }

@@ -1,25 +1,28 @@
 /** One pass over one deployment: gather → plan → apply → scale → status. */
 import { scale } from '../autoscaler/scale.ts';
+import { stepDown } from '../autoscaler/scale-down.ts';
 import { decide } from '../autoscaler/decide.ts';
 import { effectiveSpec } from '../api/defaults.ts';
 import type { InferenceDeployment, InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
 import { RECONCILER_MANAGER } from '../api/labels.ts';
 import { inferenceDeployments } from '../api/resources.ts';
-import type { Deployment } from '../api/kubernetes.ts';
+import type { Deployment, Pod } from '../api/kubernetes.ts';
 import type { Applier } from '../kube/apply.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { ApiError } from '../kube/errors.ts';
+import { isConflict, WritesEnded } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { apiVersionOf, type ObjectReference } from '../kube/types.ts';
 import type { ProcessResult } from '../kube/workqueue.ts';
 import { isDeepStrictEqual } from 'node:util';
+import type { ApplyFailures } from './apply-failures.ts';
 import { applyChildren } from './apply.ts';
 import type { Caches } from './caches.ts';
-import { hostileText } from './diagnose/messages.ts';
 import { BEHIND, gather, type Observation } from './gather.ts';
+import type { GatewayWord } from './gateways.ts';
 import { plan, type Plan, type PlanSettings } from './plan.ts';
 import type { Settings } from './settings.ts';
 import { computeStatus } from './status.ts';
+import { DISPLAY_INTERVAL_MS, type TrafficDisplay } from './traffic-display.ts';
 
 /** Caches usually pass an own write within milliseconds, and their event brings the key back sooner than this. */
 const BEHIND_RETRY_MS = 250;
@@ -33,6 +36,9 @@ export interface ReconcileContext {
   client: KubeClient;
   applier: Applier;
   events: EventRecorder;
+  gateways: GatewayWord;
+  display: TrafficDisplay;
+  failures: ApplyFailures;
   settings: PlanSettings & Pick<Settings, 'gatewayUrl'>;
   now: () => Date;
 }
@@ -44,62 +50,101 @@ export interface ReconcileContext {
 export async function reconcile(ref: ObjectReference, context: ReconcileContext): Promise<ProcessResult> {
   const { caches, client, settings, now } = context;
   const observation = await gather(ref, caches, client, settings.namespace);
-  if (observation === undefined) return {};
+  if (observation === undefined) {
+    context.failures.forget(ref);
+    return {};
+  }
   if (observation === BEHIND) return { requeueAfterMs: BEHIND_RETRY_MS, untried: true };
 
   const planned = plan(observation, settings);
   const decision = decide(effectiveSpec(observation.resource.spec));
   let failure: unknown;
+  let drainMs: number | undefined;
   try {
-    const deployment = await applyAndScale(planned, observation, decision.replicas, context);
-    if (deployment) observation.children.deployment = deployment;
+    drainMs = await applyAndScale(planned, observation, decision.replicas, context);
+    context.failures.forget(ref);
   } catch (error) {
     failure = error;
   }
-  const applyFailure = refusedText(failure, observation.resource);
+  // Of a state that has passed nothing true can be said.
+  if (isConflict(failure) || failure instanceof WritesEnded) throw failure;
+  const applyFailure = failure ? context.failures.describe(failure, observation.resource) : undefined;
+  if (failure && applyFailure === undefined) throw failure;
+  const traffic = shownTraffic(observation.resource, context);
   const { gatewayUrl } = settings;
-  const status = computeStatus({ observation, plan: planned, decision, applyFailure, gatewayUrl }, now());
+  const status = computeStatus(
+    { observation, plan: planned, decision, applyFailure, traffic: traffic.shown, gatewayUrl },
+    now(),
+  );
   await writeStatus(observation.resource, status, context);
   if (failure) throw failure;
-  if (planned.waitsForDeletion) return { requeueAfterMs: DELETION_RETRY_MS };
-  return planned.refusal?.reason === 'NameConflict' ? { requeueAfterMs: CONFLICT_RETRY_MS } : {};
+  return nextPass(planned, traffic.unsettled, drainMs);
 }
 
+/** When to look again although nothing changes. */
+function nextPass(planned: Plan, unsettled: boolean, drainMs: number | undefined): ProcessResult {
+  if (planned.waitsForDeletion) return { requeueAfterMs: DELETION_RETRY_MS };
+  if (planned.refusal?.reason === 'NameConflict') return { requeueAfterMs: CONFLICT_RETRY_MS };
+  const waits = [...(unsettled ? [DISPLAY_INTERVAL_MS] : []), ...(drainMs === undefined ? [] : [drainMs])];
+  return waits.length === 0 ? {} : { requeueAfterMs: Math.min(...waits) };
+}
+
+function shownTraffic(
+  { metadata: { uid = '' }, status }: InferenceDeployment,
+  context: ReconcileContext,
+): ReturnType<TrafficDisplay['show']> {
+  const { display, gateways } = context;
+  return display.show(uid, status?.scaling ?? {}, {
+    traffic: gateways.trafficOf(uid),
+    silentMs: gateways.silentMs(),
+    nowMs: performance.now(),
+  });
+}
+
+/** Returns after how many milliseconds a scale-down goes on whatever the gateways say; undefined where none waits. */
 async function applyAndScale(
   planned: Plan,
   observation: Observation,
   wanted: number,
   context: ReconcileContext,
-): Promise<Deployment | undefined> {
-  const { applier, caches, client } = context;
-  const scaleTo = async (deployment: Deployment, replicas: number): Promise<Deployment> => {
-    const scaled = await scale(client, deployment, replicas);
-    if (scaled) caches.deployments.noteWrite(scaled);
-    return scaled ?? deployment;
-  };
+): Promise<number | undefined> {
+  const { applier, caches } = context;
+  const { children } = observation;
   if (planned.children) {
-    return await scaleTo(await applyChildren(planned.children, observation.children, applier, caches), wanted);
+    children.deployment = await applyChildren(planned.children, children, applier, caches);
+    return await scaleTo(wanted, children.deployment, observation, context);
   }
-  const { deployment } = observation.children;
-  if (!planned.mayScaleDown || deployment === undefined) return undefined;
+  if (!planned.mayScaleDown || children.deployment === undefined) return undefined;
   // Whoever suspends a deployment whose profile is gone means it; more replicas of such a profile nobody may have.
-  return await scaleTo(deployment, Math.min(wanted, deployment.spec.replicas ?? 0));
+  const bounded = Math.min(wanted, children.deployment.spec.replicas ?? 0);
+  return await scaleTo(bounded, children.deployment, observation, context);
 }
 
-/**
- * What a person can act on; a conflict or an outage mends itself and is not shown. Refusals often carry a time or a
- * request's id: a text that differs from the one shown only in such parts is not shown anew, since each try would
- * otherwise write status.
- */
-function refusedText(failure: unknown, resource: InferenceDeployment): string | undefined {
-  if (!(failure instanceof ApiError) || ![400, 403, 422].includes(failure.status)) return undefined;
-  const text = `Kubernetes refused a change: ${hostileText(failure.message)}`;
-  const shown = resource.status?.conditions?.find(({ reason }) => reason === 'ApplyFailed')?.message;
-  return shown !== undefined && withoutNumbers(shown) === withoutNumbers(text) ? shown : text;
-}
-
-function withoutNumbers(text: string): string {
-  return text.replaceAll(/[\w-]*\d[\w-]*/g, '#');
+/** Takes the next step to `wanted` replicas; what is written stands in `observation` afterwards. */
+async function scaleTo(
+  wanted: number,
+  deployment: Deployment,
+  observation: Observation,
+  { caches, client, gateways, now }: ReconcileContext,
+): Promise<number | undefined> {
+  const { resource } = observation;
+  const noteMark = (pod: Pod): void => {
+    caches.pods.noteWrite(pod);
+    observation.pods = observation.pods.map((known) => (known.metadata.uid === pod.metadata.uid ? pod : known));
+  };
+  const { replicas, requeueAfterMs } = await stepDown(deployment, observation.pods, wanted, {
+    client,
+    work: gateways.workOf(resource.metadata.uid ?? ''),
+    drainTimeoutMs: effectiveSpec(resource.spec).drainTimeoutSeconds * 1_000,
+    now: now(),
+    onWrite: noteMark,
+  });
+  const scaled = await scale(client, deployment, replicas);
+  if (scaled) {
+    caches.deployments.noteWrite(scaled);
+    observation.children.deployment = scaled;
+  }
+  return requeueAfterMs;
 }
 
 async function writeStatus(

@@ -13,6 +13,8 @@ describe('readSettings', () => {
       hubEndpoint: 'https://huggingface.co',
       gatewayUrl: undefined,
       port: 8080,
+      channelPort: 8443,
+      pod: undefined,
       relistIntervalMs: 600_000,
       logLevel: 'info',
     });

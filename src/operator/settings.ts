@@ -1,5 +1,7 @@
 /** The operator's settings, from its environment; read once at start. */
+import { CHANNEL_PORT } from '../channel/port.ts';
 import { httpUrl, wholeNumber, type Environment } from '../process/environment.ts';
+import { readPodIdentity, type PodIdentity } from '../process/pod-identity.ts';
 
 const HUB = 'https://huggingface.co';
 
@@ -21,6 +23,10 @@ export interface Settings {
   gatewayUrl: string | undefined;
   /** HTTP port of /healthz, /readyz and /metrics; 0 picks a free one. */
   port: number;
+  /** Port of the gateways' load channel. */
+  channelPort: number;
+  /** The pod that this process is; absent outside of a cluster. */
+  pod: PodIdentity | undefined;
   /** Time between two full lists of each watched kind, which find what a watch missed. */
   relistIntervalMs: number;
   logLevel: string;
@@ -49,6 +55,8 @@ export function readSettings(environment: Environment): Settings {
     noProxy: environment['NO_PROXY'] || undefined,
     gatewayUrl: gatewayUrl ? httpUrl('INFER_GATEWAY_URL', gatewayUrl, 'https://infer.example.com/v1') : undefined,
     port: whole('INFER_PORT', 8080, 0, 65_535),
+    channelPort: whole('INFER_CHANNEL_PORT', CHANNEL_PORT, 1, 65_535),
+    pod: readPodIdentity(environment),
     relistIntervalMs: whole('INFER_RELIST_SECONDS', 600, 10, 86_400) * 1_000,
     logLevel: environment['INFER_LOG_LEVEL'] || 'info',
   };

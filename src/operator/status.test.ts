@@ -20,7 +20,10 @@ const NOW = new Date('2026-01-01T00:00:00Z');
 function statusOf(seen: Observation, applyFailure?: string, now = NOW): InferenceDeploymentStatus {
   const decision = decide(effectiveSpec(seen.resource.spec));
   const gatewayUrl = 'https://infer.example.com/v1';
-  return computeStatus({ observation: seen, plan: plan(seen, INSTALL), decision, applyFailure, gatewayUrl }, now);
+  return computeStatus(
+    { observation: seen, plan: plan(seen, INSTALL), decision, applyFailure, traffic: {}, gatewayUrl },
+    now,
+  );
 }
 
 /** `TYPE=STATUS/REASON` of each condition. */

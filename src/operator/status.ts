@@ -3,7 +3,8 @@ import type { Decision } from '../autoscaler/decide.ts';
 import { REASON_ORDER, type ConditionType } from '../api/conditions.ts';
 import { effectiveSpec } from '../api/defaults.ts';
 import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
-import type { Deployment } from '../api/kubernetes.ts';
+import type { Deployment, Pod } from '../api/kubernetes.ts';
+import { DRAINING_SINCE_ANNOTATION } from '../api/labels.ts';
 import { setCondition, type Condition } from '../kube/conditions.ts';
 import { hostileText } from './diagnose/messages.ts';
 import { diagnoseReplica, isOver, type ReplicaContext, type ReplicaState } from './diagnose/replica.ts';
@@ -11,6 +12,7 @@ import type { Observation } from './gather.ts';
 import type { Plan } from './plan.ts';
 import { costPerHour } from './cost.ts';
 import { childName } from './resources/names.ts';
+import type { ShownTraffic } from './traffic-display.ts';
 import {
   availableVerdict,
   progressingVerdict,
@@ -26,6 +28,8 @@ export interface StatusInput {
   decision: Decision;
   /** What the API server answered when the children were applied, if it refused. */
   applyFailure: string | undefined;
+  /** The traffic as it is to be shown. */
+  traffic: ShownTraffic;
   /** The gateways' base URL, where the install has set one. */
   gatewayUrl: string | undefined;
 }
@@ -36,7 +40,8 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
   const context = replicaContext(observation);
   // Pods that ended for good count only where nothing else tells why there is no replica.
   const live = observation.pods.filter((pod) => !isOver(pod));
-  const states = (live.length > 0 ? live : observation.pods).map((pod) => diagnoseReplica(pod, context));
+  const states = (live.length > 0 ? live : observation.pods).map((pod) => replicaState(pod, context));
+  const drainingPods = live.filter(isMarked).map(({ metadata }) => metadata.uid ?? '');
   const cost = costPerHour(observation.profile?.spec, states.filter(isPlaced).length);
   return {
     conditions: conditions(input, states, now),
@@ -51,10 +56,27 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
       starting: count(states, 'starting'),
       draining: count(states, 'draining'),
       failed: count(states, 'failed'),
+      ...(drainingPods.length > 0 && { drainingPods: drainingPods.toSorted() }),
     },
-    scaling: { desiredReplicas: decision.replicas, reason: decision.reason, message: decision.message },
+    scaling: {
+      desiredReplicas: decision.replicas,
+      reason: decision.reason,
+      message: decision.message,
+      ...input.traffic,
+    },
     ...(cost && { cost }),
   };
+}
+
+/** Chosen by the scaler to go with the next scale-down, and not gone yet. */
+function isMarked({ metadata }: Pod): boolean {
+  return metadata.deletionTimestamp === undefined && metadata.annotations?.[DRAINING_SINCE_ANNOTATION] !== undefined;
+}
+
+/** One that was chosen to go finishes its requests although it could serve more. */
+function replicaState(pod: Pod, context: ReplicaContext): ReplicaState {
+  const state = diagnoseReplica(pod, context);
+  return state.phase === 'ready' && isMarked(pod) ? { phase: 'draining' } : state;
 }
 
 function conditions(

@@ -6,8 +6,15 @@ import type { Change } from '../kube/informer.ts';
 import type { KubeObject, ObjectReference } from '../kube/types.ts';
 import type { Caches } from './caches.ts';
 
-/** Calls `enqueue` with each deployment that a change in `caches` concerns. */
-export function enqueueOnChange(caches: Caches, enqueue: (ref: ObjectReference) => void): void {
+/**
+ * Calls `enqueue` with each deployment that a change in `caches` concerns, and `enqueueLater` with one of which only the
+ * status was written.
+ */
+export function enqueueOnChange(
+  caches: Caches,
+  enqueue: (ref: ObjectReference) => void,
+  enqueueLater: (ref: ObjectReference) => void,
+): void {
   const owners = ({ object, previous }: Change<KubeObject>): void => {
     // Also what it said before: an edited label or owner must not hide a child from the repair of that edit.
     for (const name of new Set([...ownerNames(object), ...ownerNames(previous)])) {
@@ -22,6 +29,8 @@ export function enqueueOnChange(caches: Caches, enqueue: (ref: ObjectReference) 
   };
   caches.inferenceDeployments.onChange((change) => {
     if (asksForPass(change)) enqueue(change.object.metadata);
+    // By us, most likely; what anybody else wrote there is put right.
+    else enqueueLater(change.object.metadata);
   });
   caches.hardwareProfiles.onChange(({ object }) => users('profile', object.metadata.name));
   caches.catalogModels.onChange(({ object, previous }) =>

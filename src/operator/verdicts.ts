@@ -1,6 +1,6 @@
 /** Pure: the verdict of each condition. Messages are stable sentences without numbers that change. */
 import type { ReplicaReason } from '../api/conditions.ts';
-import type { Deployment } from '../api/kubernetes.ts';
+import { isRollingOut, type Deployment } from '../api/kubernetes.ts';
 import type { Condition } from '../kube/conditions.ts';
 
 export type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>;
@@ -68,11 +68,6 @@ function stuckVerdict({ deployment, problem }: ProgressInput, moving: boolean): 
     return { status: 'False', reason: 'DeadlineExceeded', message: message.trim() };
   }
   return moving && problem && !PASSING.includes(problem.reason) ? { status: 'False', ...problem } : undefined;
-}
-
-function isRollingOut({ metadata, status }: Deployment): boolean {
-  const seen = status?.observedGeneration === metadata.generation;
-  return !seen || (status?.updatedReplicas ?? 0) < (status?.replicas ?? 0);
 }
 
 /** The summary: the first of the others that fails, else whether all or only some serve. */

@@ -6,6 +6,7 @@ import { pino } from 'pino';
 import { Registry as MetricsRegistry } from 'prom-client';
 import type { GatewayLimits } from '../../src/gateway/limits.ts';
 import { GatewayMetrics } from '../../src/gateway/metrics.ts';
+import { LoadTracker } from '../../src/gateway/load/tracker.ts';
 import { createGateway } from '../../src/gateway/server.ts';
 import type {
   AuthenticatedKey,
@@ -27,6 +28,7 @@ export class FakeDeployment implements Deployment {
   readonly uid: string;
   readonly created = 1_700_000_000;
   holdTimeoutSeconds = 50;
+  suspended = false;
   readonly all: Replica[] = [];
   readonly #listeners = new Set<() => void>();
 
@@ -41,7 +43,8 @@ export class FakeDeployment implements Deployment {
   }
 
   add(origin: string, serving = true): Replica {
-    const replica = { podUid: `pod-${this.all.length}`, origin, serving, inFlight: 0, outstandingTokens: 0 };
+    const podUid = `pod-${this.all.length}`;
+    const replica = { podUid, origin, serving, draining: false, inFlight: 0, outstandingTokens: 0 };
     this.all.push(replica);
     this.#tell();
     return replica;
@@ -89,6 +92,7 @@ export interface RunningGateway {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
   readonly metrics: MetricsRegistry;
+  readonly load: LoadTracker;
   /** All that was logged, at every level. */
   log(): string;
   close(graceMs?: number): Promise<void>;
@@ -105,6 +109,7 @@ export async function startGateway(
     list: () => [...deployments],
   };
   const metrics = new MetricsRegistry();
+  const load = new LoadTracker();
   let log = '';
   const logger = pino({ level: 'trace' }, { write: (line: string) => (log += line) });
   const gateway = createGateway({
@@ -113,12 +118,14 @@ export async function startGateway(
     pick: leastInFlight,
     logger,
     metrics: new GatewayMetrics(metrics),
+    load,
     limits,
   });
   const port = await gateway.listen(0);
   return {
     url: `http://127.0.0.1:${port}`,
     metrics,
+    load,
     log: () => log,
     close: (graceMs = 0) => gateway.close(graceMs),
   };

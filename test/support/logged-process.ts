@@ -32,7 +32,7 @@ export class LoggedProcess {
   }
 
   /** Sends the signal and returns at once. */
-  signal(signal: 'SIGTERM' | 'SIGKILL'): void {
+  signal(signal: 'SIGTERM' | 'SIGKILL' | 'SIGSTOP' | 'SIGCONT'): void {
     if (this.running) this.#child.kill(signal);
   }
 

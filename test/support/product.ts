@@ -16,6 +16,7 @@ const RIGHTS = [
   'manifests/overlays/cluster/operator-role.yaml',
   'manifests/overlays/cluster/gateway-role.yaml',
   'manifests/base/operator-own-namespace.yaml',
+  'manifests/base/gateway-own-namespace.yaml',
 ];
 
 function serviceAccount(name: string): { user: string; groups: string[] } {

@@ -300,6 +300,12 @@ export interface InferenceDeploymentStatusReplicas {
    */
   draining?: number;
   /**
+   * drainingPods are the UIDs of the pods that were chosen to go with the next scale-down: gateways send them nothing new, and they go when their last request is answered. Example [3f1c0a52-6a0e-4a0e-9d53-0c5b7e0f7a11].
+   *
+   * Items: The UID of one pod.
+   */
+  drainingPods?: string[];
+  /**
    * failed is how many replicas cannot run as they are. Unit replicas. Example 0.
    */
   failed?: number;

@@ -4,7 +4,15 @@ import type { Replica } from '../types.ts';
 import { choose, createPicker } from './choose.ts';
 
 function replica(podUid: string, state: Partial<Replica> = {}): Replica {
-  return { podUid, origin: `http://${podUid}:8000`, serving: true, inFlight: 0, outstandingTokens: 0, ...state };
+  return {
+    podUid,
+    origin: `http://${podUid}:8000`,
+    serving: true,
+    draining: false,
+    inFlight: 0,
+    outstandingTokens: 0,
+    ...state,
+  };
 }
 
 const NONE: ReadonlySet<string> = new Set();
@@ -17,6 +25,7 @@ const replicaLists = fc
   .array(
     fc.record({
       serving: fc.integer({ min: 0, max: 4 }).map((n) => n > 0),
+      draining: fc.integer({ min: 0, max: 2 }).map((n) => n === 0),
       inFlight: fc.nat({ max: 3 }),
       // Few values, so that many are equal.
       outstandingTokens: fc.constantFrom(0, 100),
@@ -35,10 +44,20 @@ describe('choose', () => {
     expect(choose([replica('many', { outstandingTokens: 11, inFlight: 1 }), few], NONE, 0)).toBe(few);
   });
 
+  test('takes one that is to leave only where no other serves', () => {
+    const leaving = replica('leaving', { draining: true });
+    const busy = replica('busy', { outstandingTokens: 999, inFlight: 99 });
+    expect(choose([leaving, busy], NONE, 0)).toBe(busy);
+    expect(choose([leaving, busy], new Set(['busy']), 0)).toBe(leaving);
+    expect(choose([leaving, { ...busy, serving: false }], NONE, 0)).toBe(leaving);
+  });
+
   test('takes one that serves, is not excluded and has the least work, and one wherever there is one', () => {
     fc.assert(
       fc.property(replicaLists, fc.nat(), ({ replicas, exclude }, turn) => {
-        const allowed = replicas.filter(({ serving, podUid }) => serving && !exclude.has(podUid));
+        const able = replicas.filter(({ serving, podUid }) => serving && !exclude.has(podUid));
+        const staying = able.filter(({ draining }) => !draining);
+        const allowed = staying.length > 0 ? staying : able;
         const chosen = choose(replicas, exclude, turn);
         if (allowed.length === 0) return expect(chosen).toBeUndefined();
         expect(allowed).toContain(chosen);

@@ -4,12 +4,22 @@ import type { Replica, ReplicaPicker } from '../types.ts';
 /**
  * Returns the serving replica with the fewest outstanding tokens, of those the one with the fewest requests in flight,
  * and of equal ones the next in turn: `turn` is any whole number from 0 that grows from request to request, so that an
- * idle deployment's requests are spread and not all sent to its first replica. None of `exclude` (pod UIDs) is chosen.
+ * idle deployment's requests are spread and not all sent to its first replica. None of `exclude` (pod UIDs) is chosen,
+ * and one that is draining only where no other can be: it still serves, and a request on it delays its going.
  */
 export function choose(replicas: readonly Replica[], exclude: ReadonlySet<string>, turn: number): Replica | undefined {
+  return leastBusy(replicas, exclude, turn, false) ?? leastBusy(replicas, exclude, turn, true);
+}
+
+function leastBusy(
+  replicas: readonly Replica[],
+  exclude: ReadonlySet<string>,
+  turn: number,
+  draining: boolean,
+): Replica | undefined {
   let least: Replica[] = [];
   for (const replica of replicas) {
-    if (!replica.serving || exclude.has(replica.podUid)) continue;
+    if (!replica.serving || replica.draining !== draining || exclude.has(replica.podUid)) continue;
     const order = least[0] === undefined ? -1 : compareWork(replica, least[0]);
     if (order < 0) least = [replica];
     else if (order === 0) least.push(replica);

@@ -9,6 +9,7 @@ function replicas(...serving: boolean[]): [Replica, Replica, ...Replica[]] {
     podUid: `pod-${index}`,
     origin: '',
     serving: value,
+    draining: false,
     inFlight: 0,
     outstandingTokens: 0,
   }));

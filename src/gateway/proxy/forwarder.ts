@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import { Agent } from 'undici';
 import { shuttingDown } from '../errors.ts';
 import type { GatewayLimits } from '../limits.ts';
+import type { RequestEnd, RequestLoad } from '../load/deployment-load.ts';
+import type { LoadTracker } from '../load/tracker.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { Deployment, Replica, ReplicaPicker } from '../types.ts';
 import { Attempt, type UpstreamRequest } from './attempt.ts';
@@ -30,6 +32,7 @@ interface Course {
   readonly request: ForwardRequest;
   readonly client: ClientResponse;
   readonly budget: RetryBudget;
+  readonly load: RequestLoad;
   /** Pod UIDs that failed it. */
   readonly avoid: Set<string>;
   retries: number;
@@ -42,6 +45,7 @@ export class Forwarder {
   readonly #limits: GatewayLimits;
   readonly #metrics: GatewayMetrics;
   readonly #logger: Logger;
+  readonly #load: LoadTracker;
   readonly #agent: Agent;
   readonly #ejection: Ejection;
   readonly #queue: ReplicaQueue;
@@ -49,11 +53,18 @@ export class Forwarder {
   readonly #budgets = new Map<string, RetryBudget>();
   readonly #clients = new Set<ClientResponse>();
 
-  constructor(options: { pick: ReplicaPicker; limits: GatewayLimits; metrics: GatewayMetrics; logger: Logger }) {
+  constructor(options: {
+    pick: ReplicaPicker;
+    limits: GatewayLimits;
+    metrics: GatewayMetrics;
+    load: LoadTracker;
+    logger: Logger;
+  }) {
     const { limits } = options;
     this.#limits = limits;
     this.#metrics = options.metrics;
     this.#logger = options.logger;
+    this.#load = options.load;
     this.#agent = new Agent({
       connect: { timeout: limits.connectTimeoutMs },
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -78,10 +89,22 @@ export class Forwarder {
     this.#budgets.set(uid, budget);
     const leave = budget.enter();
     this.#clients.add(client);
-    const course: Course = { request, client, budget, avoid: new Set(), retries: 0, endRetry: undefined, heldMs: 0 };
+    const load = this.#load.arrive(request.deployment);
+    const course: Course = {
+      request,
+      client,
+      budget,
+      load,
+      avoid: new Set(),
+      retries: 0,
+      endRetry: undefined,
+      heldMs: 0,
+    };
+    let end: RequestEnd = 'failed';
     try {
-      await this.#run(course);
+      end = await this.#run(course);
     } finally {
+      load.end(client.ended === undefined ? end : 'cancelled', performance.now());
       course.endRetry?.();
       client.stopHeartbeats();
       this.#clients.delete(client);
@@ -100,30 +123,32 @@ export class Forwarder {
     await this.#agent.destroy();
   }
 
-  async #run(course: Course): Promise<void> {
+  async #run(course: Course): Promise<RequestEnd> {
     const { client } = course;
     for (;;) {
       const lease = await this.#takeReplica(course);
-      if (lease === undefined) return;
+      if (lease === undefined) return 'cancelled';
+      course.load.servedBy(lease.replica.podUid);
       const outcome = await this.#attempt(course, lease);
       course.endRetry?.();
       if (outcome.kind === 'complete') this.#ejection.succeeded(lease.replica);
-      if (outcome.kind === 'complete' || outcome.kind === 'client-gone') return;
+      if (outcome.kind === 'complete') return 'completed';
+      if (outcome.kind === 'client-gone') return 'cancelled';
       const verdict = judge(outcome, { model: course.request.clientModel, bodyBytes: this.#limits.bodyBytes });
       this.#remember(lease.replica, verdict);
       if (client.answerBegun) {
         this.#metrics.broken(course.request.deployment, verdict.reason);
         client.sendError(verdict.error);
-        return;
+        return 'failed';
       }
       if (!(await this.#mayRetry(course, lease.replica, verdict))) {
         client.sendError(verdict.error);
-        return;
+        return verdict.error.status < 500 ? 'cancelled' : 'failed';
       }
     }
   }
 
-  async #attempt({ request, client, retries, endRetry }: Course, lease: Lease): Promise<Outcome> {
+  async #attempt({ request, client, load, retries, endRetry }: Course, lease: Lease): Promise<Outcome> {
     const { replica } = lease;
     // An engine may still work on a request that it lost the connection of: its id must not come twice.
     const requestId = retries === 0 ? request.requestId : `${request.requestId}-${retries}`;
@@ -131,7 +156,9 @@ export class Forwarder {
     const attempt = new Attempt(this.#agent, { ...request, origin: replica.origin, requestId }, client, this.#limits);
     attempt.onFirstByte = () => {
       endRetry?.();
-      this.#metrics.firstByte(request.deployment, request.stream, (performance.now() - started) / 1000);
+      const now = performance.now();
+      load.firstByte(now);
+      this.#metrics.firstByte(request.deployment, request.stream, (now - started) / 1000);
     };
     const unwatch = this.#monitor.watch(replica, () => attempt.cancel({ kind: 'failed', reason: 'unresponsive' }));
     try {
@@ -158,6 +185,7 @@ export class Forwarder {
     if (free !== undefined) return free;
     const started = performance.now();
     const endHold = this.#metrics.hold(deployment);
+    course.load.held(started);
     if (request.stream) client.startHeartbeats(this.#limits.heartbeatMs);
     try {
       const lease = await this.#queue.wait(wish);

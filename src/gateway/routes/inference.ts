@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { modelOf, parseBody } from '../checks/body.ts';
 import { estimateTokens } from '../checks/estimate.ts';
 import { checkFields } from '../checks/fields.ts';
-import { gatewayFull, GatewayError, internalError, modelNotFound } from '../errors.ts';
+import { deploymentSuspended, gatewayFull, GatewayError, internalError, modelNotFound } from '../errors.ts';
 import type { GatewayLimits } from '../limits.ts';
 import { ClientResponse } from '../proxy/client-response.ts';
 import type { Forwarder, ForwardRequest } from '../proxy/forwarder.ts';
@@ -69,6 +69,7 @@ function check(request: FastifyRequest, bytes: Buffer | undefined, route: Route,
   const deployment = parts.registry.resolve(keyOf(request), clientModel);
   request.context.deployment = deployment;
   if (deployment === undefined) throw modelNotFound(clientModel);
+  if (deployment.suspended) throw deploymentSuspended(clientModel);
   checkFields(body, parts.limits);
   const raw = bytes ?? Buffer.alloc(0);
   return {

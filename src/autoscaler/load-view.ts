@@ -1,0 +1,192 @@
+/**
+ * What the leader knows of the load from all gateways. A gateway that has not been heard of is not one without requests:
+ * whoever asks is told which of the two it is.
+ */
+import { addCounts, quantileMs, type Counts } from '../channel/histogram.ts';
+import type { DeploymentReport, Report } from '../channel/messages.ts';
+
+/** Rates and percentiles are over the last minute, in steps of this. */
+const SLOT_MS = 5_000;
+const SLOTS = 12;
+/** A report is expected every second; after this long without one its numbers are old. */
+export const FRESH_MS = 5_000;
+
+interface Slot {
+  /** Time divided by SLOT_MS. */
+  number: number;
+  arrivals: number;
+  latency: Counts;
+}
+
+interface GatewayState {
+  instance: string;
+  connected: boolean;
+  /** The first report after a new leader or a new process of the gateway only says where its counts begin. */
+  knownSinceStart: boolean;
+  heardAtMs: number;
+  /** By deployment UID. */
+  deployments: Map<string, DeploymentReport>;
+}
+
+export interface Traffic {
+  /** Requests that arrived, per second. */
+  requestsPerSecond: number;
+  /** Of the requests completed; undefined where there were none. */
+  latencyP95Ms: number | undefined;
+}
+
+export class LoadView {
+  /** When any gateway was last heard of, or this view began. */
+  #heardAtMs: number;
+  readonly #gateways = new Map<string, GatewayState>();
+  /** The last minute of each deployment that had requests in it, by UID. */
+  readonly #history = new Map<string, Slot[]>();
+
+  /** `nowMs` is a clock in milliseconds that never goes back, here and below. */
+  constructor(nowMs: number) {
+    this.#heardAtMs = nowMs;
+  }
+
+  /** A gateway is connected; its counts go on where they were if it is still the same instance. */
+  connected(gateway: string, instance: string, nowMs: number): void {
+    const known = this.#gateways.get(gateway);
+    if (known?.instance === instance) {
+      known.connected = true;
+      known.heardAtMs = nowMs;
+      return;
+    }
+    this.#gateways.set(gateway, {
+      instance,
+      connected: true,
+      knownSinceStart: false,
+      heardAtMs: nowMs,
+      deployments: new Map(),
+    });
+  }
+
+  /** The connection ended; what the gateway said stays until it is forgotten. */
+  disconnected(gateway: string): void {
+    const state = this.#gateways.get(gateway);
+    if (state !== undefined) state.connected = false;
+  }
+
+  /** Its pod has gone. */
+  forget(gateway: string): void {
+    this.#gateways.delete(gateway);
+  }
+
+  /** A deployment has gone. */
+  forgetDeployment(uid: string): void {
+    this.#history.delete(uid);
+    for (const { deployments } of this.#gateways.values()) deployments.delete(uid);
+  }
+
+  /** Takes a report in. Deployments that `isKnown` does not know are left out: a gateway could invent any number. */
+  report(gateway: string, { deployments }: Report, isKnown: (uid: string) => boolean, nowMs: number): void {
+    const state = this.#gateways.get(gateway);
+    if (state === undefined) return;
+    state.heardAtMs = nowMs;
+    this.#heardAtMs = nowMs;
+    for (const report of deployments) {
+      if (!isKnown(report.uid)) continue;
+      const before = state.deployments.get(report.uid);
+      if (before !== undefined || state.knownSinceStart) this.#count(report, before, nowMs);
+      state.deployments.set(report.uid, report);
+    }
+    state.knownSinceStart = true;
+  }
+
+  /** Returns how many gateways were heard of within FRESH_MS. */
+  freshGateways(nowMs: number): number {
+    return [...this.#gateways.values()].filter((state) => isFresh(state, nowMs)).length;
+  }
+
+  /** Returns the requests in flight on each pod of a deployment, over all gateways that are connected. */
+  inFlight(uid: string): Map<string, number> {
+    const sums = new Map<string, number>();
+    for (const { connected, deployments } of this.#gateways.values()) {
+      if (!connected) continue;
+      for (const { podUid, inFlight } of deployments.get(uid)?.replicas ?? []) {
+        sums.set(podUid, (sums.get(podUid) ?? 0) + inFlight);
+      }
+    }
+    return sums;
+  }
+
+  /** Returns how many requests wait for a replica of the deployment, over all gateways that are connected. */
+  held(uid: string): number {
+    return [...this.#gateways.values()].reduce(
+      (sum, { connected, deployments }) => sum + (connected ? (deployments.get(uid)?.held ?? 0) : 0),
+      0,
+    );
+  }
+
+  /**
+   * Returns whether each of `gateways` has said, freshly, that it sends the pod nothing any more and has no request on
+   * it. The silence of one is no consent.
+   */
+  isDrained(uid: string, podUid: string, gateways: readonly string[], nowMs: number): boolean {
+    return gateways.every((gateway) => {
+      const state = this.#gateways.get(gateway);
+      if (state === undefined || !isFresh(state, nowMs)) return false;
+      const replica = state.deployments.get(uid)?.replicas.find((candidate) => candidate.podUid === podUid);
+      return replica !== undefined && replica.draining && replica.inFlight === 0;
+    });
+  }
+
+  /** Returns for how many milliseconds no gateway has been heard of. */
+  silentMs(nowMs: number): number {
+    return nowMs - this.#heardAtMs;
+  }
+
+  /** Returns the traffic of the last minute; undefined where no gateway was heard of, which is not the same as none. */
+  traffic(uid: string, nowMs: number): Traffic | undefined {
+    if (this.silentMs(nowMs) > FRESH_MS || this.#gateways.size === 0) return undefined;
+    const slots = (this.#history.get(uid) ?? []).filter((slot) => slot.number > slotOf(nowMs) - SLOTS);
+    const latency: Counts = new Map();
+    for (const slot of slots) addCounts(latency, slot.latency);
+    const arrivals = slots.reduce((sum, slot) => sum + slot.arrivals, 0);
+    return {
+      requestsPerSecond: arrivals / ((SLOTS * SLOT_MS) / 1000),
+      latencyP95Ms: quantileMs(latency, 0.95),
+    };
+  }
+
+  /** Adds what is new since `before` to the present slot. Counts that went back are another process's, and all new. */
+  #count(report: DeploymentReport, before: DeploymentReport | undefined, nowMs: number): void {
+    const arrivals = growth(report.arrivals, before?.arrivals);
+    const latency: Counts = new Map();
+    for (const [bucket, count] of report.latency) {
+      const more = growth(count, before?.latency.get(bucket));
+      if (more > 0) latency.set(bucket, more);
+    }
+    if (arrivals === 0 && latency.size === 0) return;
+    const slot = this.#slot(report.uid, nowMs);
+    slot.arrivals += arrivals;
+    addCounts(slot.latency, latency);
+  }
+
+  #slot(uid: string, nowMs: number): Slot {
+    const number = slotOf(nowMs);
+    let slots = this.#history.get(uid);
+    if (slots === undefined) this.#history.set(uid, (slots = []));
+    const last = slots.at(-1);
+    if (last?.number === number) return last;
+    const slot = { number, arrivals: 0, latency: new Map() };
+    slots.push(slot);
+    while ((slots[0]?.number ?? number) <= number - SLOTS) slots.shift();
+    return slot;
+  }
+}
+
+function isFresh({ connected, heardAtMs }: GatewayState, nowMs: number): boolean {
+  return connected && nowMs - heardAtMs <= FRESH_MS;
+}
+
+function slotOf(nowMs: number): number {
+  return Math.floor(nowMs / SLOT_MS);
+}
+
+function growth(now: number, before = 0): number {
+  return now >= before ? now - before : now;
+}

@@ -1,0 +1,175 @@
+/** What the operator knows of and from the gateways, for one term as the leader. */
+import { randomUUID } from 'node:crypto';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import { LoadView, type Traffic } from '../autoscaler/load-view.ts';
+import type { ReplicaWork } from '../autoscaler/scale-down.ts';
+import type { ChannelEnd } from '../channel/connection.ts';
+import { ChannelIdentity } from '../channel/identity.ts';
+import { GatewayLinks, mayHoldRequests } from '../channel/links.ts';
+import type { Report } from '../channel/messages.ts';
+import { GATEWAY_ACCOUNT, OPERATOR_ACCOUNT } from '../channel/port.ts';
+import { PeerVerifier } from '../channel/verifier.ts';
+import type { KubeClient } from '../kube/client.ts';
+import type { Logger, ObjectMeta } from '../kube/types.ts';
+import type { Caches } from './caches.ts';
+import type { Settings } from './settings.ts';
+
+/** Returns the operator's end of every connection, for the life of the process. */
+export function createChannelEnd(client: KubeClient, { namespace, pod }: Settings): ChannelEnd {
+  return {
+    identity: new ChannelIdentity({
+      client,
+      account: { namespace, name: pod?.serviceAccount ?? OPERATOR_ACCOUNT },
+      ...(pod && { pod: { name: pod.name, uid: pod.uid } }),
+    }),
+    verifier: new PeerVerifier(client),
+    instance: randomUUID(),
+    peerAccount: { namespace, name: GATEWAY_ACCOUNT },
+  };
+}
+
+/** What passes ask of the gateways. */
+export interface GatewayWord {
+  /** What the gateways say of a deployment's replicas now. */
+  workOf(uid: string): ReplicaWork;
+  /** Undefined where no gateway was heard of. */
+  trafficOf(uid: string): Traffic | undefined;
+  silentMs(): number;
+}
+
+/** Who is told when a pass over a deployment is due. */
+export interface PassRequests {
+  now(deployment: ObjectMeta): void;
+  soon(deployment: ObjectMeta): void;
+}
+
+export class Gateways implements GatewayWord {
+  readonly view: LoadView;
+  readonly #caches: Caches;
+  readonly #passes: PassRequests;
+  readonly #links: GatewayLinks;
+
+  constructor(options: {
+    caches: Caches;
+    end: ChannelEnd;
+    port: number;
+    passes: PassRequests;
+    logger: Logger;
+    onFailure: (reason: string) => void;
+  }) {
+    const { caches, end, port, logger, onFailure } = options;
+    this.#caches = caches;
+    this.#passes = options.passes;
+    this.view = new LoadView(performance.now());
+    this.#links = new GatewayLinks({
+      end,
+      pods: caches.gatewayPods,
+      port,
+      logger,
+      onFailure,
+      listener: {
+        connected: (podUid, instance) => this.view.connected(podUid, instance, performance.now()),
+        disconnected: (podUid) => this.view.disconnected(podUid),
+        report: (podUid, report) => this.#take(podUid, report),
+      },
+    });
+    this.#links.refresh();
+  }
+
+  /** A gateway's pod changed. */
+  podChanged(change: { type: string; object: { metadata: ObjectMeta } }): void {
+    if (change.type === 'deleted') this.view.forget(change.object.metadata.uid ?? '');
+    this.#links.refresh();
+  }
+
+  workOf(uid: string): ReplicaWork {
+    const awaited = this.#caches.gatewayPods
+      .list()
+      .filter(mayHoldRequests)
+      .map(({ metadata }) => metadata.uid ?? '');
+    return {
+      inFlight: this.view.inFlight(uid),
+      isDrained: (podUid) => this.view.isDrained(uid, podUid, awaited, performance.now()),
+    };
+  }
+
+  trafficOf(uid: string): Traffic | undefined {
+    return this.view.traffic(uid, performance.now());
+  }
+
+  silentMs(): number {
+    return this.view.silentMs(performance.now());
+  }
+
+  async stop(): Promise<void> {
+    await this.#links.stop();
+  }
+
+  #take(podUid: string, report: Report): void {
+    const find = (uid: string): ObjectMeta | undefined =>
+      this.#caches.inferenceDeployments.byIndex('uid', uid)[0]?.metadata;
+    this.view.report(podUid, report, (uid) => find(uid) !== undefined, performance.now());
+    for (const { uid, replicas } of report.deployments) {
+      const metadata = find(uid);
+      if (metadata === undefined) continue;
+      // An acknowledgement may be what a scale-down waits for; traffic only changes what is shown.
+      if (replicas.some(({ draining }) => draining)) this.#passes.now(metadata);
+      else this.#passes.soon(metadata);
+    }
+  }
+}
+
+/** Registers what the operator knows of the gateways; `current` is undefined while this process does not lead. */
+export function registerGatewayMetrics(
+  registry: Registry,
+  caches: Caches,
+  current: () => Gateways | undefined,
+): { onFailure: (reason: string) => void } {
+  const failures = new Counter({
+    name: 'infer_channel_failures_total',
+    help: 'Connections to gateways that failed: no connection, a peer that was not believed, or one that broke.',
+    labelNames: ['reason'],
+    registers: [registry],
+  });
+  const gateways = new Gauge({
+    name: 'infer_channel_gateways',
+    help: 'Gateways that were heard of within 5 s, at the operator that leads.',
+    registers: [],
+    collect() {
+      this.set(current()?.view.freshGateways(performance.now()) ?? 0);
+    },
+  });
+  const perDeployment = (name: string, help: string, value: (view: LoadView, uid: string) => number): void => {
+    registry.registerMetric(
+      new Gauge({
+        name,
+        help,
+        labelNames: ['namespace', 'deployment'],
+        registers: [],
+        collect() {
+          this.reset();
+          const view = current()?.view;
+          if (view === undefined) return;
+          for (const { metadata } of caches.inferenceDeployments.list()) {
+            const labels = { namespace: metadata.namespace ?? '', deployment: metadata.name };
+            this.set(labels, value(view, metadata.uid ?? ''));
+          }
+        },
+      }),
+    );
+  };
+  registry.registerMetric(gateways);
+  perDeployment(
+    'infer_deployment_requests_in_flight',
+    'Requests that replicas work on, over all gateways.',
+    (view, uid) =>
+      view
+        .inFlight(uid)
+        .values()
+        .reduce((sum, count) => sum + count, 0),
+  );
+  perDeployment('infer_deployment_requests_held', 'Requests that wait for a replica, over all gateways.', (view, uid) =>
+    view.held(uid),
+  );
+  return { onFailure: (reason) => failures.inc({ reason }) };
+}

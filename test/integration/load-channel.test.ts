@@ -1,0 +1,296 @@
+/**
+ * Operator and gateways as processes with their shipped rights and tokens of a real API server, over the load channel.
+ * Pods of gateways and replicas are objects only: the test runs the processes and writes the EndpointSlices.
+ */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { InferenceDeployment } from '../../src/api/generated/inference-deployment.ts';
+import type { Pod } from '../../src/api/kubernetes.ts';
+import { deployments, inferenceDeployments, pods } from '../../src/api/resources.ts';
+import type { KubeClient } from '../../src/kube/client.ts';
+import { freePorts } from '../cluster/free-ports.ts';
+import { startFaultProxy, type FaultProxy } from '../faults/proxy.ts';
+import { createApiKey } from '../support/api-key.ts';
+import { ownAddress, writeEndpoints, type TestReplica } from '../support/endpoints.ts';
+import { eventually } from '../support/eventually.ts';
+import { FakeKubelet, servingStatus } from '../support/fake-kubelet.ts';
+import { createAccounts, createGatewayPod, removeGatewayPod, terminate } from '../support/gateway-pod.ts';
+import { GatewayProcess } from '../support/gateway-process.ts';
+import { clientOf, createNamespace, sharedKubeconfig } from '../support/kube.ts';
+import { OperatorProcess } from '../support/operator-process.ts';
+import { GATEWAY_ACCOUNT, installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
+import { createDeployment, readyReason } from '../support/scenario.ts';
+import { spawnSimulator, type SimulatorProcess } from '../vllm-sim/child.ts';
+
+interface Gateway {
+  name: string;
+  process: GatewayProcess;
+  url: string;
+}
+
+let client: KubeClient;
+let operatorProxy: FaultProxy;
+let gatewayProxy: FaultProxy;
+let operator: OperatorProcess;
+let gateways: [Gateway, Gateway];
+let kubelet: FakeKubelet;
+let engine: SimulatorProcess;
+let enginePort: number;
+let channelPort: number;
+let namespace: string;
+let key: string;
+
+beforeAll(async () => {
+  const kubeconfig = sharedKubeconfig();
+  client = clientOf(kubeconfig);
+  await installApi(client, kubeconfig, process.env['INFER_TEST_KUBECTL'] ?? '');
+  await createAccounts(client);
+  namespace = await createNamespace(client, 'channel');
+  key = await createApiKey(client, namespace, 'web');
+  const models = ['served', 'drained', 'silent', 'nobody'];
+  // About 33 tokens a second, so that a stream of 200 lasts for six.
+  engine = spawnSimulator(['--model', 'org/model', '--served-model-name', ...models, '--host', ownAddress()]);
+  enginePort = Number(new URL(await engine.ready()).port);
+  [channelPort = 0] = await freePorts(1, '127.0.0.1');
+  [operatorProxy, gatewayProxy] = await Promise.all([
+    startFaultProxy({ upstream: kubeconfig, impersonate: OPERATOR_ACCOUNT }),
+    startFaultProxy({ upstream: kubeconfig, impersonate: GATEWAY_ACCOUNT }),
+  ]);
+  kubelet = new FakeKubelet(client, servingStatus, namespace);
+  operator = startOperator('operator-1');
+  gateways = [await startGateway('gateway-1', '127.0.1.1'), await startGateway('gateway-2', '127.0.1.2')];
+  await eventually(async () => expect(await metric(operator, 'infer_channel_gateways')).toBe(2), 60_000);
+}, 180_000);
+
+afterAll(async () => {
+  await Promise.all([operator.end(), ...gateways.map(({ process }) => process.end('SIGKILL'))]);
+  for (const { name } of gateways) await removeGatewayPod(client, name);
+  engine.child.kill('SIGKILL');
+  await engine.ended;
+  await kubelet.stop();
+  await operatorProxy.stop();
+  await gatewayProxy.stop();
+  await client.close();
+}, 60_000);
+
+function startOperator(identity: string): OperatorProcess {
+  const environment = { INFER_CHANNEL_PORT: String(channelPort) };
+  return OperatorProcess.start({ kubeconfig: operatorProxy.kubeconfig, identity, environment });
+}
+
+async function startGateway(name: string, ip: string): Promise<Gateway> {
+  const environment = await createGatewayPod(client, name, ip);
+  const process = GatewayProcess.start(gatewayProxy.kubeconfig, {
+    ...environment,
+    INFER_CHANNEL_PORT: String(channelPort),
+    INFER_LEAVE_SECONDS: '1',
+  });
+  return { name, process, url: await process.serving() };
+}
+
+/** The value of a metric of the operator; of a deployment's where one is named. */
+async function metric(of: OperatorProcess, name: string, deployment?: string): Promise<number | undefined> {
+  if (of.port === undefined) return undefined;
+  const text = await (await fetch(`http://127.0.0.1:${of.port}/metrics`)).text();
+  const labels = deployment === undefined ? '' : `\\{[^}]*deployment="${deployment}"[^}]*\\}`;
+  const value = new RegExp(`^${name}${labels} (\\S+)$`, 'm').exec(text)?.[1];
+  return value === undefined ? undefined : Number(value);
+}
+
+/** Sends a chat request through a gateway. */
+function ask({ url }: Gateway, model: string, body: object = {}, signal?: AbortSignal): Promise<Response> {
+  return fetch(`${url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
+    body: JSON.stringify({ model, max_tokens: 2, messages: [{ role: 'user', content: 'Hi' }], ...body }),
+    ...(signal && { signal }),
+  });
+}
+
+/** Begins a stream and returns, once its first bytes came, how to read it to its end. */
+async function stream(gateway: Gateway, model: string, tokens: number): Promise<() => Promise<string>> {
+  const response = await ask(gateway, model, { stream: true, max_tokens: tokens, ignore_eos: true });
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  if (!response.ok || reader === undefined) throw new Error(`the stream did not begin: ${response.status}`);
+  let text = (await reader.read()).value ?? '';
+  return async () => {
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return text;
+      text += value;
+    }
+  };
+}
+
+/** A deployment whose replicas serve at the one engine. */
+async function served(
+  name: string,
+  spec: { minReplicas: number; drainTimeoutSeconds?: number },
+): Promise<{
+  resource: InferenceDeployment;
+  podUids: string[];
+}> {
+  const resource = await createDeployment(client, namespace, name, spec);
+  await eventually(async () => {
+    const { status } = await readyReason(client, namespace, 'Serving', name);
+    expect(status?.replicas?.ready).toBe(spec.minReplicas);
+  }, 60_000);
+  const podUids = (await livePods(name)).map(({ metadata }) => metadata.uid ?? '');
+  await writeEndpoints(client, resource, podUids.map(endpoint));
+  for (const gateway of gateways) {
+    await eventually(async () => expect((await ask(gateway, name)).status).toBe(200), 30_000);
+  }
+  return { resource, podUids };
+}
+
+function endpoint(podUid: string): TestReplica {
+  return { podUid, port: enginePort };
+}
+
+async function livePods(name: string): Promise<Pod[]> {
+  const { items } = await client.list(pods, { namespace, labelSelector: `infer.dev/deployment=${name}` });
+  return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+async function state(name: string): Promise<{ count: number | undefined; draining: string[] }> {
+  const resource = await client.get(inferenceDeployments, { namespace, name });
+  const child = await client.get(deployments, { namespace, name: `infer-${name}` });
+  return { count: child?.spec.replicas, draining: resource?.status?.replicas?.drainingPods ?? [] };
+}
+
+async function scaleTo(name: string, minReplicas: number): Promise<void> {
+  await client.patch(inferenceDeployments, { namespace, name }, { spec: { minReplicas } }, { type: 'merge' });
+}
+
+describe('the leader', () => {
+  test('shows the rate and the latency that both gateways measured, and that they came to rest', async () => {
+    await served('served', { minReplicas: 1 });
+    await Promise.all(
+      gateways.flatMap((gateway) =>
+        Array.from({ length: 30 }, async () => await (await ask(gateway, 'served')).text()),
+      ),
+    );
+    const scaling = await eventually(async () => {
+      const resource = await client.get(inferenceDeployments, { namespace, name: 'served' });
+      expect(Number(resource?.status?.scaling?.requestsPerSecond)).toBeGreaterThanOrEqual(1);
+      return resource?.status?.scaling;
+    }, 60_000);
+    expect(scaling?.latencyP95Ms).toBeGreaterThan(0);
+    await eventually(async () => {
+      const resource = await client.get(inferenceDeployments, { namespace, name: 'served' });
+      expect(resource?.status?.scaling).toMatchObject({ requestsPerSecond: '0' });
+      expect(resource?.status?.scaling?.latencyP95Ms).toBeUndefined();
+    }, 120_000);
+  }, 240_000);
+
+  test('hears at once of a request that waits where no replica serves, and that its client left', async () => {
+    await createDeployment(client, namespace, 'nobody');
+    await eventually(async () => {
+      const { data } = (await (
+        await fetch(`${gateways[1].url}/v1/models`, { headers: { authorization: `Bearer ${key}` } })
+      ).json()) as { data: { id: string }[] };
+      expect(data.map(({ id }) => id)).toContain('nobody');
+    });
+    const leaves = new AbortController();
+    const answer = ask(gateways[1], 'nobody', {}, leaves.signal).catch(() => 'left');
+    await eventually(async () => expect(await metric(operator, 'infer_deployment_requests_held', 'nobody')).toBe(1));
+    leaves.abort();
+    expect(await answer).toBe('left');
+    await eventually(async () => expect(await metric(operator, 'infer_deployment_requests_held', 'nobody')).toBe(0));
+  }, 60_000);
+});
+
+describe('a scale-down', () => {
+  test('takes the replica with the least work, by the word of every gateway, after its last request', async () => {
+    const { resource, podUids } = await served('drained', { minReplicas: 3 });
+    // One request on each of two replicas, through either gateway; the third has none.
+    const [first, second] = gateways;
+    const endings = [await stream(first, 'drained', 400), await stream(first, 'drained', 400)];
+    endings.push(await stream(first, 'drained', 100));
+    await eventually(async () =>
+      expect(await metric(operator, 'infer_deployment_requests_in_flight', 'drained')).toBe(3),
+    );
+    await scaleTo('drained', 2);
+    const { draining } = await eventually(async () => {
+      const now = await state('drained');
+      expect(now).toEqual({ count: 3, draining: [expect.any(String)] });
+      return now;
+    });
+    const [victim = ''] = draining;
+    expect(podUids).toContain(victim);
+    // While its request lasts nothing is removed, and what comes goes to the others.
+    expect((await ask(second, 'drained')).status).toBe(200);
+    expect(await state('drained')).toEqual({ count: 3, draining: [victim] });
+    for (const text of await Promise.all(endings.map((ending) => ending()))) expect(text).toMatch(/\[DONE\]\s*$/);
+    await eventually(async () => expect((await state('drained')).count).toBe(2), 30_000);
+    await eventually(async () => {
+      const left = (await livePods('drained')).map(({ metadata }) => metadata.uid);
+      expect(new Set(left)).toEqual(new Set(podUids.filter((uid) => uid !== victim)));
+    }, 30_000);
+    await writeEndpoints(client, resource, podUids.filter((uid) => uid !== victim).map(endpoint));
+    await eventually(async () => expect((await state('drained')).draining).toEqual([]));
+  }, 180_000);
+
+  test('takes its mark back when it is no longer wanted', async () => {
+    const endings = await Promise.all([1, 2].map(async () => await stream(gateways[0], 'drained', 300)));
+    await scaleTo('drained', 1);
+    await eventually(async () => expect((await state('drained')).draining).toHaveLength(1));
+    await scaleTo('drained', 2);
+    await eventually(async () => expect(await state('drained')).toEqual({ count: 2, draining: [] }));
+    await Promise.all(endings.map((ending) => ending()));
+    expect(await livePods('drained')).toHaveLength(2);
+  }, 120_000);
+
+  test('waits for a gateway that says nothing, and no longer than the drain timeout', async () => {
+    await served('silent', { minReplicas: 2, drainTimeoutSeconds: 15 });
+    gateways[1].process.signal('SIGSTOP');
+    try {
+      await eventually(async () => expect(await metric(operator, 'infer_channel_gateways')).toBe(1), 30_000);
+      const startedAt = Date.now();
+      await scaleTo('silent', 1);
+      await eventually(async () => expect((await state('silent')).draining).toHaveLength(1));
+      await eventually(async () => expect((await state('silent')).count).toBe(1), 60_000);
+      // Timers do not run early; how late they run is the machine's affair.
+      expect(Date.now() - startedAt).toBeGreaterThan(14_000);
+    } finally {
+      gateways[1].process.signal('SIGCONT');
+    }
+    await eventually(async () => expect(await metric(operator, 'infer_channel_gateways')).toBe(2), 60_000);
+  }, 180_000);
+});
+
+describe('who is heard', () => {
+  test('a gateway that leaves, until it has gone', async () => {
+    await terminate(client, 'gateway-2');
+    const ending = await stream(gateways[1], 'drained', 200);
+    gateways[1].process.signal('SIGTERM');
+    await eventually(async () =>
+      expect(await metric(operator, 'infer_deployment_requests_in_flight', 'drained')).toBe(1),
+    );
+    expect(await ending()).toMatch(/\[DONE\]\s*$/);
+    expect(await gateways[1].process.exit).toBe(0);
+    await removeGatewayPod(client, 'gateway-2');
+    await eventually(async () => expect(await metric(operator, 'infer_channel_gateways')).toBe(1));
+    gateways[1] = await startGateway('gateway-2', '127.0.1.2');
+    await eventually(async () => expect(await metric(operator, 'infer_channel_gateways')).toBe(2), 60_000);
+  }, 180_000);
+
+  test('by the operator that takes over when the leader dies', async () => {
+    const second = startOperator('operator-2');
+    await operator.end('SIGKILL');
+    operator = second;
+    await eventually(async () => expect(await metric(second, 'infer_channel_gateways')).toBe(2), 90_000);
+  }, 120_000);
+});
+
+test('neither process asked for what it may not have, and gateways wrote nothing', () => {
+  for (const proxy of [operatorProxy, gatewayProxy]) {
+    const denied = proxy.requests().filter(({ status }) => status === 401 || status === 403);
+    expect(denied.map(({ verb, resource, name }) => ({ verb, resource, name }))).toEqual([]);
+  }
+  const written = gatewayProxy.writes().filter(({ subresource }) => subresource !== 'token');
+  expect(written).toEqual([]);
+});
+
+test('no token stands in a log', () => {
+  for (const { log } of [operator, ...gateways.map(({ process }) => process)]) expect(log).not.toMatch(/eyJ[\w-]{10}/);
+});
