@@ -1,7 +1,8 @@
 /**
  * `make e2e-vllm`: the main path with real vLLM on the CPU, on a cluster of its own that is removed at the end. A tiny
  * generated model on a local PersistentVolume is served under Pod Security "restricted", with a UID that the image does
- * not know and a read-only root; a stream outlives the deletion of its pod.
+ * not know and a read-only root, and answers the official openai clients through the gateway; a stream outlives the
+ * deletion of its pod.
  */
 import assert from 'node:assert/strict';
 import { PRE_STOP_SECONDS } from '../../src/operator/resources/deployment.ts';
@@ -11,7 +12,10 @@ import { applyObjects, kubectl } from '../cluster/kubectl.ts';
 import { localClusterDown, localClusterUp } from '../cluster/local-cluster.ts';
 import { UserError } from '../cluster/user-error.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { BASES, CLIENTS, runChecks } from '../conformance/clients.ts';
+import { createApiKey } from '../support/api-key.ts';
 import { installInfer } from '../support/install.ts';
+import { clientOf } from '../support/kube.ts';
 import { withPortForward } from '../support/port-forward.ts';
 import { chat, streamChat } from './chat.ts';
 import { DEPLOYMENT, MAX_MODEL_LENGTH, NAMESPACE, testObjects } from './objects.ts';
@@ -23,6 +27,8 @@ const READY_TIMEOUT_MS = 10 * 60_000;
 /** How long the stream that outlives its pod is meant to take: well beyond the hold before SIGTERM. */
 const LONG_ANSWER_SECONDS = 15;
 const PROBE_TOKENS = 400;
+/** While vLLM generates on two cores its /metrics answers only after seconds. */
+const METRICS_SECONDS = 10;
 /** What the pod itself finds: its user, and whether its root file system takes a file. */
 const SELF_CHECK = `
 import os, pwd
@@ -75,6 +81,26 @@ async function checkPod(cluster: Cluster, pod: string): Promise<void> {
   assert.deepEqual([known, writable], ['False', 'False']);
 }
 
+/** The official openai clients through the gateway, under every base. */
+async function checkClients(cluster: Cluster): Promise<void> {
+  const client = clientOf(cluster.kubeconfig);
+  const key = await createApiKey(client, NAMESPACE, 'e2e-vllm');
+  await client.close();
+  const longAnswer = MAX_MODEL_LENGTH - 1_000;
+  const served = { cluster, namespace: NAMESPACE, model: DEPLOYMENT, key, longAnswer, engineSeconds: METRICS_SECONDS };
+  for (const openai of CLIENTS) {
+    for (const base of BASES) {
+      const checks = await runChecks(openai, base, served);
+      const failed = Object.entries(checks).filter(([, result]) => result !== 'ok');
+      progress(
+        `the openai client for ${openai.name} under ${base}: ${Object.keys(checks).length - failed.length} checks ok` +
+          failed.map(([check, result]) => `\n  ${check}: ${result}`).join(''),
+      );
+      assert.deepEqual(failed, []);
+    }
+  }
+}
+
 /** Deletes the pod at the first chunk of a stream of `tokens` tokens, and reads the stream to its end. */
 async function drain(cluster: Cluster, pod: string, baseUrl: string, tokens: number): Promise<void> {
   let deletion: Promise<string> | undefined;
@@ -111,6 +137,7 @@ async function mainPath(cluster: Cluster): Promise<void> {
   const names = await kubectl(cluster, ['-n', NAMESPACE, 'get', 'pods', '-o', 'name']);
   const pod = names.trim().replace(/^pod\//, '');
   await checkPod(cluster, pod);
+  await checkClients(cluster);
   const service = { namespace: NAMESPACE, service: `infer-${DEPLOYMENT}`, port: ENGINE_PORT };
   await withPortForward(cluster, service, async (baseUrl) => {
     const asked = performance.now();

@@ -11,11 +11,23 @@ const MAX_HEADER_LENGTH = 'Bearer '.length + MAX_KEY_LENGTH;
 const NOBODY = { namespace: 'nobody', name: 'nobody' };
 const NO_DIGEST = Buffer.alloc(32);
 
+/** What a resource says, read once: it goes with the object, and a change of the resource is another object. */
+interface Prepared {
+  readonly digest: Buffer;
+  readonly key: AuthenticatedKey;
+}
+
 /**
- * Returns an authenticator over the keys that `keysById` finds. It keeps no state: a key is refused as soon as the
- * resource that `keysById` returns is changed or gone. Nothing of a header but its keyId may be logged.
+ * Returns an authenticator over the keys that `keysById` finds. A key is refused as soon as the resource that `keysById`
+ * returns is changed or gone. Nothing of a header but its keyId may be logged.
  */
 export function createAuthenticator(keysById: (keyId: string) => readonly APIKey[]): Authenticator {
+  const known = new WeakMap<APIKey, Prepared>();
+  const prepared = (resource: APIKey): Prepared => {
+    let found = known.get(resource);
+    if (found === undefined) known.set(resource, (found = prepare(resource)));
+    return found;
+  };
   return {
     authenticate(authorization, now) {
       const parsed = parseKey(bearerToken(authorization));
@@ -26,8 +38,8 @@ export function createAuthenticator(keysById: (keyId: string) => readonly APIKey
         return undefined;
       }
       // A keyId may be that of keys in several namespaces: their hashes tell them apart.
-      const match = candidates.find((candidate) => hasSecret(candidate, parsed.secret));
-      return match !== undefined && isValid(match, now) ? authenticated(match) : undefined;
+      const match = candidates.find((candidate) => hasSecret(prepared(candidate), parsed.secret));
+      return match !== undefined && isValid(match, now) ? prepared(match).key : undefined;
     },
   };
 }
@@ -38,9 +50,8 @@ function bearerToken(authorization: string | undefined): string {
   return /^bearer ([^ ]+)$/i.exec(authorization)?.[1] ?? '';
 }
 
-function hasSecret({ metadata, spec }: APIKey, secret: string): boolean {
-  const stored = Buffer.from(spec.hash.replace(/^sha256:/, ''), 'hex');
-  const digest = digestOf({ namespace: metadata.namespace ?? '', name: metadata.name }, secret);
+function hasSecret({ digest: stored, key }: Prepared, secret: string): boolean {
+  const digest = digestOf(key, secret);
   return stored.length === digest.length && timingSafeEqual(stored, digest);
 }
 
@@ -50,12 +61,15 @@ function isValid({ spec }: APIKey, now: Date): boolean {
   return spec.expiresAt === undefined || now.getTime() < Date.parse(spec.expiresAt);
 }
 
-function authenticated({ metadata, spec }: APIKey): AuthenticatedKey {
+function prepare({ metadata, spec }: APIKey): Prepared {
   const scopes: readonly Scope[] = spec.scopes ?? ['inference'];
   return {
-    keyId: spec.keyId,
-    namespace: metadata.namespace ?? '',
-    name: metadata.name,
-    scopes: new Set(scopes.includes('admin') ? ALL_SCOPES : scopes),
+    digest: Buffer.from(spec.hash.replace(/^sha256:/, ''), 'hex'),
+    key: {
+      keyId: spec.keyId,
+      namespace: metadata.namespace ?? '',
+      name: metadata.name,
+      scopes: new Set(scopes.includes('admin') ? ALL_SCOPES : scopes),
+    },
   };
 }

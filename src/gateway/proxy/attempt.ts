@@ -21,6 +21,8 @@ type Limits = Pick<
   'firstByteTimeoutMs' | 'unaryTimeoutMs' | 'chunkTimeoutMs' | 'bufferedReplyBytes' | 'eventBytes'
 >;
 
+const IGNORE = (): void => {};
+
 /** Codes of errors that came before a connection stood. */
 const CONNECT_ERRORS = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
@@ -46,7 +48,6 @@ export class Attempt implements Dispatcher.DispatchHandler {
   #reader: ReplyReader | undefined;
   #begun = false;
   #timer: NodeJS.Timeout;
-  readonly #clientGone = (): void => this.cancel({ kind: 'client-gone' });
 
   constructor(dispatcher: Dispatcher, request: UpstreamRequest, client: ClientResponse, limits: Limits) {
     const { promise, resolve } = Promise.withResolvers<Outcome>();
@@ -61,9 +62,9 @@ export class Attempt implements Dispatcher.DispatchHandler {
       stream ? limits.firstByteTimeoutMs : limits.unaryTimeoutMs,
     );
     client.onDrain = () => this.#controller?.resume();
-    client.signal.addEventListener('abort', this.#clientGone, { once: true });
-    if (client.signal.aborted) {
-      this.#clientGone();
+    client.onEnd = () => this.cancel({ kind: 'client-gone' });
+    if (client.ended !== undefined) {
+      this.cancel({ kind: 'client-gone' });
       return;
     }
     try {
@@ -164,8 +165,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
     const outcome = whole && this.#reader ? this.#reader.end() : ended;
     this.#settled = true;
     clearTimeout(this.#timer);
-    this.#client.signal.removeEventListener('abort', this.#clientGone);
-    this.#client.onDrain = () => {};
+    this.#client.onEnd = IGNORE;
+    this.#client.onDrain = IGNORE;
     this.#settle(outcome);
   }
 }

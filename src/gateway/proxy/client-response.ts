@@ -17,19 +17,20 @@ export type ClientEnd = 'gone' | 'stalled' | 'cut';
 
 /** The client's side of one request: nothing is sent twice, nothing is sent to a client that has gone. */
 export class ClientResponse {
-  /** Aborts when the client went away, was cut because it stalled, or by cut(). */
-  readonly signal: AbortSignal;
-  /** Set with the signal. */
+  /** Set when the client went away, was cut because it stalled, or by cut(). */
   ended: ClientEnd | undefined;
   /** Bytes of an answer were sent (no heartbeats): from here on no other replica can take over. */
   answerBegun = false;
   /** Called when a client that was slow to read has taken all. */
   onDrain: () => void = () => {};
+  /** Called once, when `ended` is set. */
+  onEnd: () => void = () => {};
   readonly stream: boolean;
   readonly #response: ServerResponse;
   readonly #requestId: string;
   readonly #stallMs: number;
-  readonly #gone = new AbortController();
+  /** Made for the few requests that wait: it costs as much as the rest of this object. */
+  #gone: AbortController | undefined;
   #heartbeats: NodeJS.Timeout | undefined;
 
   /** `response` must be untouched by anybody else from here on. */
@@ -38,7 +39,6 @@ export class ClientResponse {
     this.#requestId = options.requestId;
     this.#stallMs = options.stallMs;
     this.stream = options.stream;
-    this.signal = this.#gone.signal;
     response.on('close', () => {
       this.stopHeartbeats();
       if (!response.writableFinished) this.#end('gone');
@@ -53,6 +53,15 @@ export class ClientResponse {
       response.destroy();
     });
     response.on('error', () => this.#end('gone'));
+  }
+
+  /** Aborts when `ended` is set. */
+  get signal(): AbortSignal {
+    if (this.#gone === undefined) {
+      this.#gone = new AbortController();
+      if (this.ended !== undefined) this.#gone.abort();
+    }
+    return this.#gone.signal;
   }
 
   /** Whether more should wait for onDrain. */
@@ -150,6 +159,7 @@ export class ClientResponse {
   #end(how: ClientEnd): void {
     if (this.ended !== undefined) return;
     this.ended = how;
-    this.#gone.abort();
+    this.#gone?.abort();
+    this.onEnd();
   }
 }

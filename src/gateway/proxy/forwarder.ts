@@ -172,6 +172,9 @@ export class Forwarder {
   async #takeReplica(course: Course): Promise<Lease | undefined> {
     const { request, client, avoid } = course;
     const { deployment, estimatedTokens, clientModel } = request;
+    if (client.ended !== undefined) return undefined;
+    const free = this.#queue.tryTake(deployment, request, avoid);
+    if (free !== undefined) return free;
     const wish: ReplicaWish = {
       deployment,
       model: clientModel,
@@ -180,16 +183,13 @@ export class Forwarder {
       signal: client.signal,
       holdTimeoutMs: this.#holdTimeoutMs(course),
     };
-    if (client.signal.aborted) return undefined;
-    const free = this.#queue.tryTake(wish);
-    if (free !== undefined) return free;
     const started = performance.now();
     const endHold = this.#metrics.hold(deployment);
     course.load.held(started);
     if (request.stream) client.startHeartbeats(this.#limits.heartbeatMs);
     try {
       const lease = await this.#queue.wait(wish);
-      if (lease === undefined || !client.signal.aborted) return lease;
+      if (lease === undefined || client.ended === undefined) return lease;
       lease.release();
       return undefined;
     } finally {
@@ -207,7 +207,7 @@ export class Forwarder {
 
   async #mayRetry(course: Course, replica: Replica, verdict: Verdict): Promise<boolean> {
     const { request, client, avoid } = course;
-    if (!verdict.retry || course.retries >= MAX_RETRIES || client.signal.aborted) return false;
+    if (!verdict.retry || course.retries >= MAX_RETRIES || client.ended !== undefined) return false;
     avoid.add(replica.podUid);
     const others = request.deployment.replicas().some(({ serving, podUid }) => serving && !avoid.has(podUid));
     if (!others && !verdict.hold) return false;

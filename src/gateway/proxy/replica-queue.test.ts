@@ -71,7 +71,7 @@ test('a request that left or timed out in the moment of its turn takes no share'
 
 test('a share is released once', async () => {
   const deployment = new FakeDeployment('tiny', ['http://a']);
-  const lease = queue().tryTake(wish(deployment));
+  const lease = queue().tryTake(deployment, wish(deployment), new Set());
   expect(deployment.all).toMatchObject([{ inFlight: 1, outstandingTokens: 7 }]);
   lease?.release();
   lease?.release();

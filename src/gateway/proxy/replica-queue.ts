@@ -43,14 +43,17 @@ export class ReplicaQueue {
   }
 
   /** Returns a share of a serving replica; undefined where none may be taken now. */
-  tryTake(wish: Pick<ReplicaWish, 'deployment' | 'estimatedTokens' | 'avoid'>): Lease | undefined {
-    const replicas = wish.deployment.replicas();
-    const request = { estimatedTokens: wish.estimatedTokens };
+  tryTake(
+    deployment: Deployment,
+    request: { readonly estimatedTokens: number },
+    avoid: ReadonlySet<string>,
+  ): Lease | undefined {
+    const replicas = deployment.replicas();
     const ejected = this.#ejection.ejected(replicas, performance.now());
     let replica: Replica | undefined;
-    if (ejected.size > 0) replica = this.#pick(replicas, request, new Set([...ejected, ...wish.avoid]));
-    replica ??= this.#pick(replicas, request, wish.avoid);
-    return replica === undefined ? undefined : lease(replica, wish.estimatedTokens);
+    if (ejected.size > 0) replica = this.#pick(replicas, request, new Set([...ejected, ...avoid]));
+    replica ??= this.#pick(replicas, request, avoid);
+    return replica === undefined ? undefined : lease(replica, request.estimatedTokens);
   }
 
   /**
@@ -111,7 +114,7 @@ export class ReplicaQueue {
 
   #serve(queue: Queue): void {
     for (const entry of queue.waiting) {
-      const taken = this.tryTake({ ...entry.wish, avoid: entry.avoid });
+      const taken = this.tryTake(entry.wish.deployment, entry.wish, entry.avoid);
       if (taken === undefined) continue;
       queue.waiting.delete(entry);
       entry.take(taken);

@@ -1,0 +1,67 @@
+/** Runs the official openai clients against Infer on a cluster: the checks of client.py and client.ts. */
+import { join } from 'node:path';
+import { ENGINE_PORT } from '../../src/operator/resources/engine.ts';
+import type { Cluster } from '../cluster/cluster-types.ts';
+import { tryRun } from '../cluster/command.ts';
+import { withGateway } from '../support/gateway-access.ts';
+import { withPortForward } from '../support/port-forward.ts';
+import { ensurePythonPackage } from '../support/python-package.ts';
+
+const PYTHON_CLIENT = 'openai==3.54.0';
+
+/** The three addresses of the one API. */
+export const BASES = ['/v1', '/api/v2/external/v1', '/api/v2/external'];
+
+export interface OpenAIClient {
+  name: string;
+  script: string;
+  /** Returns the program that runs the script; installs what it needs the first time. */
+  program: () => Promise<string>;
+}
+
+export const CLIENTS: readonly OpenAIClient[] = [
+  { name: 'Python', script: 'client.py', program: async () => await ensurePythonPackage(PYTHON_CLIENT) },
+  { name: 'Node', script: 'client.ts', program: async () => process.execPath },
+];
+
+/** What is served, and a key for it. */
+export interface Served {
+  cluster: Cluster;
+  namespace: string;
+  /** A deployment of one replica. */
+  model: string;
+  key: string;
+  /** Tokens that take its engine some seconds; 1,500 where it is absent. */
+  longAnswer?: number;
+  /** How late its engine's metrics may be; a second where it is absent. */
+  engineSeconds?: number;
+}
+
+/** Returns for each check `ok` or what was wrong. Throws an Error where the client made none. */
+export async function runChecks(client: OpenAIClient, base: string, served: Served): Promise<Record<string, string>> {
+  const { cluster, namespace, model, key, longAnswer = 1_500, engineSeconds = 1 } = served;
+  const program = await client.program();
+  const engine = { namespace, service: `infer-${model}`, port: ENGINE_PORT };
+  const output = await withPortForward(
+    cluster,
+    engine,
+    async (engineUrl) =>
+      await withGateway(cluster, async (origin) => {
+        const environment = {
+          INFER_BASE_URL: `${origin}${base}`,
+          INFER_API_KEY: key,
+          MODEL: model,
+          INFER_NAMESPACE: namespace,
+          INFER_ENGINE_METRICS: `${engineUrl}/metrics`,
+          LONG_ANSWER: String(longAnswer),
+          ENGINE_SECONDS: String(engineSeconds),
+        };
+        const options = { env: environment, timeoutMs: 120_000 };
+        return await tryRun(program, [join(import.meta.dirname, client.script)], options);
+      }),
+  );
+  const lines = output.stdout.split('\n').filter((line) => line.startsWith('{'));
+  if (lines.length === 0) throw new Error(`${client.script} made no check: ${output.stderr}`);
+  const checks = lines.map((line) => JSON.parse(line) as { check: string; ok: boolean; error?: string });
+  return Object.fromEntries(checks.map(({ check, ok, error = 'failed' }) => [check, ok ? 'ok' : error]));
+}
