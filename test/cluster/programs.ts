@@ -7,6 +7,7 @@ import { localLayout } from './local-cluster.ts';
 import { daemonName } from './node.ts';
 import type { NodeProgram } from './node.ts';
 import type { LocalLayout } from './state.ts';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { waitFor } from './wait.ts';
 
@@ -46,6 +47,23 @@ function program(layout: LocalLayout, name: string): LocalProgram {
  */
 export async function controlPlaneProgram(cluster: Cluster, name: ControlPlaneProgram): Promise<LocalProgram> {
   return program(await localLayout(cluster.name), name);
+}
+
+/**
+ * Returns the numbers of the processes in the containers of a pod on this machine, by the name of the pod's cgroup; the
+ * container that holds the pod's network is left out.
+ */
+export async function podProcesses(podUid: string): Promise<number[]> {
+  const numbers = (await readdir('/proc')).map(Number).filter(Number.isInteger);
+  const found = await Promise.all(
+    numbers.map(async (pid) => {
+      const read = async (file: string): Promise<string> =>
+        await readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '');
+      const [cgroup, command] = await Promise.all([read('cgroup'), read('cmdline')]);
+      return cgroup.includes(`/pod${podUid}/`) && !command.startsWith('/pause') ? [pid] : [];
+    }),
+  );
+  return found.flat();
 }
 
 /**

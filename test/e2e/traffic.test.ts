@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import { clusterDown, clusterUp, type Cluster } from '../cluster/cluster.ts';
 import { kubectl } from '../cluster/kubectl.ts';
-import { controlPlaneProgram } from '../cluster/programs.ts';
+import { controlPlaneProgram, podProcesses } from '../cluster/programs.ts';
 import { formatReport, startLoad, type LoadReport } from '../load/load.ts';
 import { eventually } from '../support/eventually.ts';
 import { demoKey, gatewayOrigin } from '../support/gateway-access.ts';
@@ -129,9 +129,20 @@ describe('traffic', () => {
     await expectReplicas(3);
   }, 240_000);
 
-  test('a scale from three to two loses nothing', async () => {
-    const report = await underLoad(async () => await scaleTo(2));
+  test('a scale from three to two loses nothing, and takes the replica that was marked', async () => {
+    let marked = '';
+    const report = await underLoad(async () => {
+      const scaled = scaleTo(2);
+      const path = 'jsonpath={.status.replicas.drainingPods[0]}';
+      marked = await eventually(async () => {
+        const uid = await k('get', 'infer', MODEL, '-o', path);
+        expect(uid).not.toBe('');
+        return uid;
+      });
+      await scaled;
+    });
     expectNothingLost(report);
+    expect(await k('get', 'pods', '-o', 'jsonpath={.items[*].metadata.uid}')).not.toContain(marked);
     await scaleTo(3);
   }, 300_000);
 
@@ -146,14 +157,44 @@ describe('traffic', () => {
     await expectReplicas(3);
   }, 240_000);
 
-  test('a replica removed by force fails no request before its first byte; streams after it end in an error event', async () => {
-    const [victim = ''] = await replicas();
+  test('the death of the leading operator, and another that takes over, lose nothing', async () => {
+    const lease = ['-n', 'infer-system', 'get', 'lease', 'infer-operator', '-o', 'jsonpath={.spec.holderIdentity}'];
+    await k('-n', 'infer-system', 'scale', 'deployment/infer-operator', '--replicas=2');
+    await k('-n', 'infer-system', 'rollout', 'status', 'deployment/infer-operator', '--timeout=60s');
+    const leader = await k(...lease);
     const report = await underLoad(async () => {
-      await k('delete', 'pod', victim, '--grace-period=0', '--force');
+      const uid = await k('-n', 'infer-system', 'get', 'pod', leader, '-o', 'jsonpath={.metadata.uid}');
+      await k('-n', 'infer-system', 'delete', 'pod', leader, '--grace-period=0', '--force', '--wait=false');
+      for (const pid of await podProcesses(uid)) process.kill(pid, 'SIGKILL');
+      await eventually(async () => expect(await k(...lease)).not.toBe(leader), 60_000, 500);
+      // The new one decides: by the word of both gateways.
+      await scaleTo(2);
+    });
+    expectNothingLost(report);
+    await scaleTo(3);
+    await k('-n', 'infer-system', 'scale', 'deployment/infer-operator', '--replicas=1');
+  }, 300_000);
+
+  test('a replica that is killed fails no request before its first byte; streams after it end in an error event', async () => {
+    const uids = await k(
+      'get',
+      'pods',
+      '-l',
+      `infer.dev/deployment=${MODEL}`,
+      '-o',
+      'jsonpath={.items[*].metadata.uid}',
+    );
+    const [victim = ''] = uids.split(' ');
+    const pids = await podProcesses(victim);
+    expect(pids).not.toEqual([]);
+    const report = await underLoad(async () => {
+      for (const pid of pids) process.kill(pid, 'SIGKILL');
+      await expectReplicas(3);
     });
     expect({ failed: report.failed, examples: report.examples.filter(({ kind }) => kind === 'unary') }).toEqual({
       failed: 0,
       examples: [],
     });
+    expect(Object.keys(report.reasons).filter((reason) => !reason.startsWith('error event'))).toEqual([]);
   }, 240_000);
 });
