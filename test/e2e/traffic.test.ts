@@ -2,8 +2,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
-import { clusterDown, clusterUp, type Cluster } from '../cluster/cluster.ts';
+import type { Cluster } from '../cluster/cluster-types.ts';
 import { kubectl } from '../cluster/kubectl.ts';
+import { localClusterDown, localClusterUp } from '../cluster/local-cluster.ts';
 import { controlPlaneProgram, podProcesses } from '../cluster/programs.ts';
 import { formatReport, startLoad, type LoadReport } from '../load/load.ts';
 import { eventually } from '../support/eventually.ts';
@@ -71,8 +72,8 @@ describe('traffic', () => {
   };
 
   beforeAll(async () => {
-    await clusterDown(NAME);
-    cluster = await clusterUp({ name: NAME, gpus: 4 });
+    await localClusterDown(NAME, () => undefined);
+    cluster = await localClusterUp({ name: NAME, nodes: 1, progress: () => undefined, gpus: 4 });
     await installInfer(cluster, () => undefined);
     const deployment = {
       apiVersion: 'infer.dev/v1alpha1',
@@ -89,7 +90,7 @@ describe('traffic', () => {
       expect(await response.json()).toMatchObject({ data: [{ id: MODEL }] });
     });
   }, 900_000);
-  afterAll(async () => await clusterDown(NAME), 120_000);
+  afterAll(async () => await localClusterDown(NAME, () => undefined), 120_000);
 
   test('an operator restart loses nothing', async () => {
     const report = await underLoad(async () => {
