@@ -55,16 +55,18 @@ async function runTier(tier: string): Promise<TierResult> {
     ],
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );
+  let patience: NodeJS.Timeout | undefined;
   const watchdog = setInterval(() => {
     if (!existsSync(report)) return;
     clearInterval(watchdog);
-    setTimeout(() => {
+    patience = setTimeout(() => {
       console.log(`${tier}: jest has its report and does not exit; ending it. A test leaves something open.`);
       jest.kill('SIGKILL');
-    }, EXIT_GRACE_MS).unref();
+    }, EXIT_GRACE_MS);
   }, 1_000);
   const [code, signal] = (await once(jest, 'exit')) as [number | null, string | null];
   clearInterval(watchdog);
+  clearTimeout(patience);
   const result = readReport(report);
   rmSync(directory, { recursive: true, force: true });
   const passed = result?.numPassedTests ?? 0;
