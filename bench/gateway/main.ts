@@ -12,7 +12,7 @@ import { BARE, DIRECT, formatRows, GATEWAY, losses, Measured, rowsOf, type Resul
 import { requestBytes, SCENARIOS, type Scenario } from './scenarios.ts';
 import { cpuSeconds, startModule, startNginx, type Target } from './targets.ts';
 
-const ROUNDS = 3;
+const ROUNDS = 5;
 /** The compiler of JavaScript needs a few thousand requests until it has done its best. */
 const WARM_UP_MS = 1_800;
 const SATURATE_MS = 900;
