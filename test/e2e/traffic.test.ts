@@ -185,7 +185,7 @@ describe('traffic', () => {
       failed: 0,
       examples: [],
     });
-    expect(Object.keys(report.reasons).filter((reason) => !reason.startsWith('error event'))).toEqual([]);
+    expect(Object.keys(report.reasons).filter((reason) => !reason.startsWith('cut: error event'))).toEqual([]);
   }, 240_000);
 
   // The last: for a minute after it Kubernetes' own controllers, which come back one by one, take the node for lost.
