@@ -68,7 +68,7 @@ export interface DeploymentStatus {
   readyReplicas?: number;
   availableReplicas?: number;
   unavailableReplicas?: number;
-  conditions?: { type: string; status: string; reason?: string; message?: string }[];
+  conditions?: { type: string; status: string; reason?: string; message?: string; lastTransitionTime?: string }[];
 }
 
 export interface Deployment extends KubeObject {
@@ -134,7 +134,11 @@ export interface ContainerStatus {
 
 /** A pod as read; it is never written. */
 export interface Pod extends KubeObject {
-  spec?: { nodeName?: string };
+  spec?: {
+    nodeName?: string;
+    nodeSelector?: Record<string, string>;
+    containers?: { name: string; image?: string; resources?: { limits?: Record<string, string> } }[];
+  };
   status?: {
     phase?: string;
     podIP?: string;

@@ -150,7 +150,13 @@ function decodePod(pod: Pod): Pod {
       labels: pick(pod.metadata.labels ?? {}, [DEPLOYMENT_LABEL, DEPLOYMENT_UID_LABEL]),
       annotations: pick(pod.metadata.annotations ?? {}, [DRAINING_SINCE_ANNOTATION]),
     },
-    spec: pick(pod.spec ?? {}, ['nodeName']),
+    spec: {
+      ...pick(pod.spec ?? {}, ['nodeName', 'nodeSelector']),
+      containers: (pod.spec?.containers ?? []).map(({ name, resources }) => ({
+        name,
+        resources: pick(resources ?? {}, ['limits']),
+      })),
+    },
     status: pick(pod.status ?? {}, POD_STATUS),
   };
 }

@@ -6,7 +6,7 @@ import { plan } from './plan.ts';
 
 /** The live Deployment of `chat`, whose `replicas` the given managers own. */
 function live(replicas: number, managers: string[], owner = 'uid-chat'): Deployment {
-  const planned = plan(observation(), INSTALL).children?.deployment as Deployment;
+  const planned = plan(observation(), INSTALL, NOW).children?.deployment as Deployment;
   const managedFields = managers.map((manager): ManagedFieldsEntry => ({
     manager,
     operation: 'Apply',
@@ -31,6 +31,8 @@ function withDeployment(deployment: Deployment): ReturnType<typeof observation> 
   });
 }
 
+const NOW = new Date('2026-01-01T00:00:00Z');
+
 describe('plan', () => {
   test.each([
     ['a Deployment is created with no replica', undefined, 0],
@@ -40,11 +42,11 @@ describe('plan', () => {
     ['the same while both own them', live(3, ['infer', 'infer-scaler']), undefined],
   ])('hand-over: %s', (_sentence, deployment, replicas) => {
     const seen = deployment ? withDeployment(deployment) : observation();
-    expect(plan(seen, INSTALL).children?.deployment.spec.replicas).toBe(replicas);
+    expect(plan(seen, INSTALL, NOW).children?.deployment.spec.replicas).toBe(replicas);
   });
 
   test('an unknown profile is refused with the command that lists those there are', () => {
-    const { children, refusal } = plan(observation({ profile: undefined }), INSTALL);
+    const { children, refusal } = plan(observation({ profile: undefined }), INSTALL, NOW);
     expect(children).toBeUndefined();
     expect(refusal?.reason).toBe('UnknownHardwareProfile');
     expect(refusal?.message).toMatch(/no HardwareProfile gpu\.a100 .*kubectl -n infer-system get hardwareprofiles/);
@@ -52,22 +54,22 @@ describe('plan', () => {
 
   test('a profile that names other namespaces is refused', () => {
     const profile = hardwareProfile({ allowedNamespaces: ['team-b'] });
-    expect(plan(observation({ profile }), INSTALL).refusal?.reason).toBe('ProfileNotAllowed');
+    expect(plan(observation({ profile }), INSTALL, NOW).refusal?.reason).toBe('ProfileNotAllowed');
     const allowed = hardwareProfile({ allowedNamespaces: ['team-a'] });
-    expect(plan(observation({ profile: allowed }), INSTALL).refusal).toBeUndefined();
+    expect(plan(observation({ profile: allowed }), INSTALL, NOW).refusal).toBeUndefined();
   });
 
   test('a refused spec may still be scaled down, one whose Deployment is not ours may not', () => {
-    expect(plan(observation({ profile: undefined }), INSTALL).mayScaleDown).toBe(true);
+    expect(plan(observation({ profile: undefined }), INSTALL, NOW).mayScaleDown).toBe(true);
     const foreign = live(1, ['kubectl']);
     foreign.metadata = { name: 'infer-chat' };
-    expect(plan(withDeployment(foreign), INSTALL).mayScaleDown).toBeUndefined();
+    expect(plan(withDeployment(foreign), INSTALL, NOW).mayScaleDown).toBeUndefined();
   });
 
   test('a child of ours that lost its owner reference is ours, and gets it back', () => {
     const stripped = live(1, ['infer']);
     stripped.metadata.ownerReferences = [];
-    const planned = plan(withDeployment(stripped), INSTALL);
+    const planned = plan(withDeployment(stripped), INSTALL, NOW);
     expect(planned.refusal).toBeUndefined();
     expect(planned.children?.deployment.metadata.ownerReferences).toHaveLength(1);
   });
@@ -75,19 +77,19 @@ describe('plan', () => {
   test("someone else's object of the same name is never adopted", () => {
     const foreign = live(1, ['kubectl']);
     foreign.metadata = { name: 'infer-chat', namespace: 'team-a', uid: 'theirs' };
-    const planned = plan(withDeployment(foreign), INSTALL);
+    const planned = plan(withDeployment(foreign), INSTALL, NOW);
     expect(planned.children).toBeUndefined();
     expect(planned.refusal).toMatchObject({ reason: 'NameConflict', message: expect.stringMatching(/infer-chat/) });
   });
 
   test('the child of a deleted resource of the same name is waited for, not taken over', () => {
-    const planned = plan(withDeployment(live(1, ['infer'], 'uid-of-predecessor')), INSTALL);
+    const planned = plan(withDeployment(live(1, ['infer'], 'uid-of-predecessor')), INSTALL, NOW);
     expect(planned).toEqual({ waitsForDeletion: true });
   });
 
   test('our own child that is being deleted is waited for', () => {
     const going = live(1, ['infer']);
     going.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
-    expect(plan(withDeployment(going), INSTALL)).toEqual({ waitsForDeletion: true });
+    expect(plan(withDeployment(going), INSTALL, NOW)).toEqual({ waitsForDeletion: true });
   });
 });

@@ -6,6 +6,7 @@ import { DEPLOYMENT_UID_LABEL, RECONCILER_MANAGER } from '../api/labels.ts';
 import { ownersOf } from '../kube/managed-fields.ts';
 import type { KubeObject } from '../kube/types.ts';
 import type { Observation } from './gather.ts';
+import { planRollout } from './rollout.ts';
 import { buildDeployment, type InstallSettings } from './resources/deployment.ts';
 import { buildDisruptionBudget } from './resources/disruption-budget.ts';
 import { buildNetworkPolicy } from './resources/network-policy.ts';
@@ -16,6 +17,8 @@ export interface Plan {
   refusal?: { reason: RefusalReason; message: string };
   /** A child of a deleted resource of the same name is still going: wait until Kubernetes has deleted it. */
   waitsForDeletion: boolean;
+  /** After this long a rollout that waits for room goes on without it. */
+  lookAgainMs?: number;
   /** The spec is refused, but the live Deployment is ours. */
   mayScaleDown?: boolean;
   children?: {
@@ -26,14 +29,17 @@ export interface Plan {
   };
 }
 
+/** Of a profile that does not say; the CRD names it, too. */
+const GPU_WAIT_SECONDS = 30;
+
 export interface PlanSettings extends InstallSettings {
   /** Infer's own namespace, where profiles and gateways are. */
   namespace: string;
 }
 
-/** Returns what to do for `observation`. */
-export function plan(observation: Observation, settings: PlanSettings): Plan {
-  const { resource, profile, catalogueEngine, children } = observation;
+/** Returns what to do for `observation` at `now`. */
+export function plan(observation: Observation, settings: PlanSettings, now: Date): Plan {
+  const { resource, profile, catalogueEngine, children, pods } = observation;
   const ownership = ownershipOf(observation);
   if (ownership.foreign) {
     return {
@@ -46,8 +52,15 @@ export function plan(observation: Observation, settings: PlanSettings): Plan {
   if (refusal || profile === undefined) {
     return { waitsForDeletion: false, mayScaleDown: true, ...(refusal && { refusal }) };
   }
+  const { strategy, lookAgainMs } = planRollout({
+    deployment: children.deployment,
+    pods,
+    gpuWaitSeconds: profile.spec.gpuWaitSeconds ?? GPU_WAIT_SECONDS,
+    now,
+  });
   return {
     waitsForDeletion: false,
+    ...(lookAgainMs !== undefined && { lookAgainMs }),
     children: {
       service: buildService(resource),
       networkPolicy: buildNetworkPolicy(resource, settings),
@@ -57,6 +70,7 @@ export function plan(observation: Observation, settings: PlanSettings): Plan {
         profile: profile.spec,
         catalogueEngine,
         replicas: replicasToSend(children.deployment),
+        strategy,
         install: settings,
       }),
     },

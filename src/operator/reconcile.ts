@@ -56,7 +56,7 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   }
   if (observation === BEHIND) return { requeueAfterMs: BEHIND_RETRY_MS, untried: true };
 
-  const planned = plan(observation, settings);
+  const planned = plan(observation, settings, now());
   const decision = decide(effectiveSpec(observation.resource.spec));
   let failure: unknown;
   let drainMs: number | undefined;
@@ -85,7 +85,9 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
 function nextPass(planned: Plan, unsettled: boolean, drainMs: number | undefined): ProcessResult {
   if (planned.waitsForDeletion) return { requeueAfterMs: DELETION_RETRY_MS };
   if (planned.refusal?.reason === 'NameConflict') return { requeueAfterMs: CONFLICT_RETRY_MS };
-  const waits = [...(unsettled ? [DISPLAY_INTERVAL_MS] : []), ...(drainMs === undefined ? [] : [drainMs])];
+  const waits = [unsettled ? DISPLAY_INTERVAL_MS : undefined, drainMs, planned.lookAgainMs].filter(
+    (wait) => wait !== undefined,
+  );
   return waits.length === 0 ? {} : { requeueAfterMs: Math.min(...waits) };
 }
 

@@ -21,7 +21,7 @@ function statusOf(seen: Observation, applyFailure?: string, now = NOW): Inferenc
   const decision = decide(effectiveSpec(seen.resource.spec));
   const gatewayUrl = 'https://infer.example.com/v1';
   return computeStatus(
-    { observation: seen, plan: plan(seen, INSTALL), decision, applyFailure, traffic: {}, gatewayUrl },
+    { observation: seen, plan: plan(seen, INSTALL, NOW), decision, applyFailure, traffic: {}, gatewayUrl },
     now,
   );
 }
@@ -32,7 +32,7 @@ function verdicts(status: InferenceDeploymentStatus): Record<string, string> {
 }
 
 function deploymentWith(seen: Observation, status: DeploymentStatus): Observation {
-  const planned = plan(seen, INSTALL).children?.deployment;
+  const planned = plan(seen, INSTALL, NOW).children?.deployment;
   if (!planned) throw new Error('the plan has no Deployment');
   const deployment = { ...planned, metadata: { ...planned.metadata, generation: 1 }, status };
   return { ...seen, children: { ...seen.children, deployment } };

@@ -2,6 +2,7 @@
 import type { ReplicaReason } from '../api/conditions.ts';
 import { isRollingOut, type Deployment } from '../api/kubernetes.ts';
 import type { Condition } from '../kube/conditions.ts';
+import { isReplacing } from './rollout.ts';
 
 export type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>;
 
@@ -52,7 +53,12 @@ export function progressingVerdict(input: ProgressInput): Verdict {
   const stuck = stuckVerdict(input, rollingOut || ready < desired);
   if (stuck) return stuck;
   if (rollingOut) {
-    return { status: 'True', reason: 'RollingOut', message: 'Replicas of the new revision replace the old ones.' };
+    const how = isReplacing(deployment) ? ', one at a time for want of room for one more' : '';
+    return {
+      status: 'True',
+      reason: 'RollingOut',
+      message: `Replicas of the new revision replace the old ones${how}.`,
+    };
   }
   if (ready !== desired) {
     return { status: 'True', reason: 'Scaling', message: 'The number of serving replicas moves to the wanted one.' };

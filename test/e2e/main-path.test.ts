@@ -151,9 +151,32 @@ describe('main path', () => {
       );
       expect(said).toMatch(/No node has 1 nvidia\.com\/gpu free .*Insufficient nvidia\.com\/gpu/);
     }, 30_000);
-    await k('patch', 'infer', 'tiny-llama', '--type=merge', '-p', '{"spec":{"minReplicas":1}}');
+    await k('patch', 'infer', 'tiny-llama', '--type=merge', '-p', '{"spec":{"minReplicas":2}}');
     await expectReason('tiny-llama', 'Serving');
   }, 120_000);
+
+  test('with every GPU taken a change rolls out one replica at a time, and one of them always serves', async () => {
+    const progress = async (): Promise<string> =>
+      await k('get', 'infer', 'tiny-llama', '-o', 'jsonpath={.status.conditions[?(@.type=="Progressing")].message}');
+    const wait = JSON.stringify({ spec: { gpuWaitSeconds: 3 } });
+    const profile = ['patch', 'hardwareprofile', 'gpu.a100', '--type=merge', '-p', wait];
+    await kubectl(cluster, ['-n', 'infer-system', ...profile]);
+    await k('patch', 'infer', 'tiny-llama', '--type=merge', '-p', '{"spec":{"engine":{"maxModelLen":1024}}}');
+    await eventually(async () => expect(await progress()).toMatch(/one at a time/), 60_000, 300);
+    const seen: number[] = [];
+    await eventually(
+      async () => {
+        seen.push(Number(await k('get', 'infer', 'tiny-llama', '-o', 'jsonpath={.status.replicas.ready}')));
+        const args = await k('get', 'pods', '-o', 'jsonpath={range .items[*]}{.spec.containers[0].args}{"\\n"}{end}');
+        expect(args.trim().split('\n')).toEqual(Array(2).fill(expect.stringContaining('"--max-model-len=1024"')));
+        expect(await progress()).toBe('All replicas run the wanted revision.');
+      },
+      120_000,
+      300,
+    );
+    expect(Math.min(...seen)).toBe(1);
+    await expectReason('tiny-llama', 'Serving');
+  }, 240_000);
 
   test('suspend ends the replicas and keeps the resource; delete leaves nothing behind', async () => {
     await k('patch', 'infer', 'tiny-llama', '--type=merge', '-p', '{"spec":{"suspend":true}}');

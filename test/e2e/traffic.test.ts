@@ -147,6 +147,22 @@ describe('traffic', () => {
     await scaleTo(3);
   }, 300_000);
 
+  test('a change that rolls out, with a GPU to spare, loses nothing', async () => {
+    const report = await underLoad(async () => {
+      await k('patch', 'infer', MODEL, '--type=merge', '-p', '{"spec":{"engine":{"maxModelLen":1024}}}');
+      await eventually(
+        async () => {
+          const args = await k('get', 'pods', '-o', 'jsonpath={range .items[*]}{.spec.containers[0].args}{"\\n"}{end}');
+          expect(args.trim().split('\n')).toEqual(Array(3).fill(expect.stringContaining('"--max-model-len=1024"')));
+        },
+        180_000,
+        500,
+      );
+    });
+    expectNothingLost(report);
+    await expectReplicas(3);
+  }, 300_000);
+
   test('the death of the leading operator, and another that takes over, lose nothing', async () => {
     const lease = ['-n', 'infer-system', 'get', 'lease', 'infer-operator', '-o', 'jsonpath={.spec.holderIdentity}'];
     await k('-n', 'infer-system', 'scale', 'deployment/infer-operator', '--replicas=2');

@@ -305,7 +305,7 @@ describe('operator', () => {
       'infer.dev/deployment-uid': resource.metadata.uid ?? '',
     };
     const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'foreign', namespace, labels } };
-    await client.create(pods, { ...pod, spec: { containers: [{ name: 'c', image: 'x' }] } } as Pod);
+    await client.create(pods, { ...pod, spec: { containers: [{ name: 'c', image: 'x' }] } });
     await edit('labels', { minReplicas: 2 });
     await eventually(async () => {
       const live = await client.get(inferenceDeployments, { namespace, name: 'labels' });

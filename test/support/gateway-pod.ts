@@ -1,5 +1,4 @@
 /** Pods of gateways as the API server knows them, where no kubelet runs: the test starts the processes itself. */
-import type { Pod } from '../../src/api/kubernetes.ts';
 import { GATEWAY_POD_LABELS } from '../../src/api/labels.ts';
 import { pods } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
@@ -33,7 +32,7 @@ export async function createAccounts(client: KubeClient): Promise<void> {
 export async function createGatewayPod(client: KubeClient, name: string, ip: string): Promise<Record<string, string>> {
   const metadata = { name, namespace, labels: GATEWAY_POD_LABELS, finalizers: [FINALIZER] };
   const spec = { serviceAccountName: 'infer-gateway', containers: [{ name: 'gateway', image: 'infer:dev' }] };
-  const pod = await client.create(pods, { metadata, spec } as unknown as Pod);
+  const pod = await client.create(pods, { metadata, spec });
   const status = { ...servingStatus(), podIP: ip, podIPs: [{ ip }] };
   await client.patch(pods, pod.metadata, { status }, { type: 'merge', subresource: 'status' });
   return {

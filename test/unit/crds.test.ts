@@ -107,7 +107,6 @@ describe('crds/', () => {
         'spec.maxStreams',
         'spec.remoteCode',
         'spec.modelCache.type',
-        'spec.gpuWaitSeconds',
         'spec.rollout',
         'spec.podLabels',
         'spec.deployments',

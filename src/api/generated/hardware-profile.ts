@@ -65,7 +65,7 @@ export interface HardwareProfileSpec {
   allowedNamespaces?: string[];
   price?: HardwareProfileSpecPrice;
   /**
-   * gpuWaitSeconds is how long a rollout waits for a free accelerator for one more replica before it replaces replicas one at a time. Unit seconds. Default 30. It is not supported by this version of Infer yet. Example 60.
+   * gpuWaitSeconds is how long a rollout waits for a free accelerator for one more replica before it replaces replicas one at a time; it does so only where the old replica makes that room. Unit seconds. Default 30. Example 60.
    */
   gpuWaitSeconds?: number;
   /**

@@ -46,7 +46,7 @@ const rows: [sentence: string, pod: Pod, phase: string, reason: string | undefin
     unscheduled('0/2 nodes are available: 2 Insufficient nvidia.com/gpu. preemption: 0/2 nodes are available'),
     'starting',
     'WaitingForGPU',
-    /No node has 1 nvidia\.com\/gpu free for profile gpu\.a100: Insufficient nvidia\.com\/gpu\. Free a GPU.*spec\.suspend/,
+    /No node has 1 nvidia\.com\/gpu free for profile gpu\.a100: Insufficient nvidia\.com\/gpu\. Free a GPU, add a node, or lower minReplicas\./,
   ],
   [
     'no node of the kind points at the profile',

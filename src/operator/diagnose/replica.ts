@@ -111,7 +111,7 @@ function unscheduled(pod: Pod, context: ReplicaContext): ReplicaState | undefine
   }
   const next = /affinity|selector|taint/.test(said)
     ? 'Check the profile against the labels and taints of the nodes, or free such a node.'
-    : 'Free a GPU, add a node, or lower minReplicas; to replace replicas without a spare GPU, set spec.suspend to true and back to false.';
+    : 'Free a GPU, add a node, or lower minReplicas.';
   return starting(
     'WaitingForGPU',
     `No node has ${context.accelerator} free for profile ${context.profileName}: ${said}. ${next}`,

@@ -3,6 +3,7 @@ import { hardwareProfile, inferenceDeployment, INSTALL } from '../../../test/sup
 import type { HardwareProfileSpec } from '../../api/generated/hardware-profile.ts';
 import type { InferenceDeploymentSpec } from '../../api/generated/inference-deployment.ts';
 import type { Container, Deployment, PodSpec } from '../../api/kubernetes.ts';
+import { SURGE } from '../rollout.ts';
 import { buildDeployment } from './deployment.ts';
 import type { EngineSettings } from './engine.ts';
 
@@ -16,6 +17,7 @@ function build(
     profile: hardwareProfile(profile).spec,
     catalogueEngine,
     replicas: 0,
+    strategy: SURGE,
     install: INSTALL,
   });
 }
@@ -46,6 +48,7 @@ describe('buildDeployment', () => {
       profile: hardwareProfile({ modelCache: { sizeLimit: '1.5Gi' } }).spec,
       catalogueEngine: undefined,
       replicas: 0,
+      strategy: SURGE,
       install: { ...INSTALL, httpsProxy: 'http://proxy.example:3128', noProxy: '.svc' },
     });
     const added = [
@@ -91,6 +94,7 @@ describe('buildDeployment', () => {
       profile: cpu,
       catalogueEngine: undefined,
       replicas: 0,
+      strategy: SURGE,
       install: INSTALL,
     });
     expect(Object.keys(engineOf(deployment).resources.limits ?? {})).toEqual(['memory']);
@@ -125,6 +129,7 @@ describe('buildDeployment', () => {
       profile: hardwareProfile().spec,
       catalogueEngine: undefined,
       replicas: undefined,
+      strategy: SURGE,
       install: INSTALL,
     });
     expect('replicas' in deployment.spec).toBe(false);
@@ -160,6 +165,7 @@ describe('buildDeployment', () => {
       profile: hardwareProfile().spec,
       catalogueEngine: undefined,
       replicas: 0,
+      strategy: SURGE,
       install: INSTALL,
     });
     expect(deployment.spec.selector).not.toEqual(build().spec.selector);

@@ -43,6 +43,7 @@ export interface DeploymentInput {
   catalogueEngine: EngineSettings | undefined;
   /** What to send as `spec.replicas`; undefined once the scaler owns the field. */
   replicas: number | undefined;
+  strategy: { maxSurge: number; maxUnavailable: number };
   install: InstallSettings;
 }
 
@@ -55,7 +56,7 @@ const restrictedContainer = {
 
 /** Returns the Deployment to apply for `input`. */
 export function buildDeployment(input: DeploymentInput): Deployment {
-  const { resource, replicas } = input;
+  const { resource, replicas, strategy } = input;
   const spec = effectiveSpec(resource.spec);
   const labels = replicaLabels(resource);
   return {
@@ -65,7 +66,7 @@ export function buildDeployment(input: DeploymentInput): Deployment {
     spec: {
       ...(replicas === undefined ? {} : { replicas }),
       selector: { matchLabels: labels },
-      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+      strategy: { type: 'RollingUpdate', rollingUpdate: { ...strategy } },
       progressDeadlineSeconds: spec.startupTimeoutSeconds,
       revisionHistoryLimit: 3,
       template: {

@@ -77,9 +77,10 @@ export const profileMistakes: Mistake[] = [
       'spec.modelCache.type: Unsupported value: "HostPath": supported values: "EmptyDir", "PersistentVolumeClaim"',
   },
   {
-    sentence: 'a wait for GPUs',
-    spec: { gpuWaitSeconds: 30 },
-    answer: 'spec.gpuWaitSeconds: Forbidden: gpuWaitSeconds is not supported by this version of Infer yet; remove it',
+    sentence: 'a wait for GPUs of more than an hour',
+    spec: { gpuWaitSeconds: 3601 },
+    answer:
+      'spec.gpuWaitSeconds: Invalid value: 3601: spec.gpuWaitSeconds in body should be less than or equal to 3600',
   },
   {
     sentence: 'a rollout by itself',
