@@ -84,10 +84,14 @@ export interface Deployment extends KubeObject {
   status?: DeploymentStatus;
 }
 
-/** Returns whether Kubernetes is still replacing replicas of an old revision, or has not seen the last change yet. */
-export function isRollingOut({ metadata, status }: Deployment): boolean {
-  const seen = status?.observedGeneration === metadata.generation;
-  return !seen || (status?.updatedReplicas ?? 0) < (status?.replicas ?? 0);
+/** Returns whether Kubernetes has seen the last change: before that the status tells of another spec. */
+export function isObserved({ metadata, status }: Deployment): boolean {
+  return status?.observedGeneration === metadata.generation;
+}
+
+/** Returns whether Kubernetes is still replacing replicas of an old revision, as far as it has seen. */
+export function isRollingOut({ status }: Deployment): boolean {
+  return (status?.updatedReplicas ?? 0) < (status?.replicas ?? 0);
 }
 
 export interface Service extends KubeObject {

@@ -8,7 +8,7 @@ let now: number;
 
 beforeEach(() => {
   now = 1_000_000;
-  view = new LoadView(now);
+  view = new LoadView(now - 60_000);
 });
 
 function entry(more: Partial<DeploymentReport> = {}): DeploymentReport {
@@ -33,7 +33,7 @@ function replica(podUid: string, more: Partial<ReplicaReport> = {}): ReplicaRepo
 }
 
 function report(gateway: string, ...deployments: DeploymentReport[]): void {
-  view.report(gateway, { type: 'report', deployments }, () => true, now);
+  view.report(gateway, { type: 'report', more: false, deployments }, () => true, now);
 }
 
 function rate(): number | undefined {
@@ -110,7 +110,7 @@ describe('traffic', () => {
   test('of a deployment that nobody knows is not kept', () => {
     view.connected('a', 'one', now);
     report('a');
-    view.report('a', { type: 'report', deployments: [entry({ arrivals: 60 })] }, () => false, now);
+    view.report('a', { type: 'report', more: false, deployments: [entry({ arrivals: 60 })] }, () => false, now);
     expect(rate()).toBe(0);
   });
 });
@@ -118,6 +118,32 @@ describe('traffic', () => {
 function drained(gateways: string[]): boolean {
   return view.isDrained('chat', 'pod-1', gateways, now);
 }
+
+test('the rate of a leader that is new is over what it has seen, and not known for its first moments', () => {
+  view = new LoadView(now);
+  view.connected('a', 'one', now);
+  report('a');
+  now += 14_000;
+  report('a', entry({ arrivals: 700 }));
+  expect(rate()).toBeUndefined();
+  now += 6_000;
+  report('a', entry({ arrivals: 1_000 }));
+  expect(rate()).toBe(50);
+});
+
+test('a count that no gateway can have reached is bounded', () => {
+  view.connected('a', 'one', now);
+  report('a', entry());
+  report('a', entry({ arrivals: Number.MAX_SAFE_INTEGER }));
+  expect(rate()).toBeLessThan(1e6);
+});
+
+test('a report in several lines says where all its counts begin', () => {
+  view.connected('a', 'one', now);
+  view.report('a', { type: 'report', more: true, deployments: [] }, () => true, now);
+  report('a', entry({ arrivals: 600 }));
+  expect(rate()).toBe(0);
+});
 
 describe('a replica is drained', () => {
   beforeEach(() => {

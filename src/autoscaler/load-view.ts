@@ -8,6 +8,10 @@ import type { DeploymentReport, Report } from '../channel/messages.ts';
 /** Rates and percentiles are over the last minute, in steps of this. */
 const SLOT_MS = 5_000;
 const SLOTS = 12;
+/** A rate over less than this says little. */
+const LEAST_MS = 15_000;
+/** More than this many of anything a gateway does not count between two reports: it would be a lie. */
+const MOST_GROWTH = 1e7;
 /** A report is expected every second; after this long without one its numbers are old. */
 export const FRESH_MS = 5_000;
 
@@ -36,6 +40,8 @@ export interface Traffic {
 }
 
 export class LoadView {
+  /** When this view began. */
+  readonly #since: number;
   /** When any gateway was last heard of, or this view began. */
   #heardAtMs: number;
   readonly #gateways = new Map<string, GatewayState>();
@@ -44,6 +50,7 @@ export class LoadView {
 
   /** `nowMs` is a clock in milliseconds that never goes back, here and below. */
   constructor(nowMs: number) {
+    this.#since = nowMs;
     this.#heardAtMs = nowMs;
   }
 
@@ -82,7 +89,7 @@ export class LoadView {
   }
 
   /** Takes a report in. Deployments that `isKnown` does not know are left out: a gateway could invent any number. */
-  report(gateway: string, { deployments }: Report, isKnown: (uid: string) => boolean, nowMs: number): void {
+  report(gateway: string, { deployments, more }: Report, isKnown: (uid: string) => boolean, nowMs: number): void {
     const state = this.#gateways.get(gateway);
     if (state === undefined) return;
     state.heardAtMs = nowMs;
@@ -93,7 +100,7 @@ export class LoadView {
       if (before !== undefined || state.knownSinceStart) this.#count(report, before, nowMs);
       state.deployments.set(report.uid, report);
     }
-    state.knownSinceStart = true;
+    if (!more) state.knownSinceStart = true;
   }
 
   /** Returns how many gateways were heard of within FRESH_MS. */
@@ -139,15 +146,20 @@ export class LoadView {
     return nowMs - this.#heardAtMs;
   }
 
-  /** Returns the traffic of the last minute; undefined where no gateway was heard of, which is not the same as none. */
+  /**
+   * Returns the traffic of the last minute, or of what this view has seen of it; undefined where that is too little, or
+   * no gateway was heard of, which is not the same as none.
+   */
   traffic(uid: string, nowMs: number): Traffic | undefined {
     if (this.silentMs(nowMs) > FRESH_MS || this.#gateways.size === 0) return undefined;
+    const seenMs = Math.min(nowMs - this.#since, SLOTS * SLOT_MS);
+    if (seenMs < LEAST_MS) return undefined;
     const slots = (this.#history.get(uid) ?? []).filter((slot) => slot.number > slotOf(nowMs) - SLOTS);
     const latency: Counts = new Map();
     for (const slot of slots) addCounts(latency, slot.latency);
     const arrivals = slots.reduce((sum, slot) => sum + slot.arrivals, 0);
     return {
-      requestsPerSecond: arrivals / ((SLOTS * SLOT_MS) / 1000),
+      requestsPerSecond: arrivals / (seenMs / 1000),
       latencyP95Ms: quantileMs(latency, 0.95),
     };
   }
@@ -188,5 +200,5 @@ function slotOf(nowMs: number): number {
 }
 
 function growth(now: number, before = 0): number {
-  return now >= before ? now - before : now;
+  return Math.min(MOST_GROWTH, now >= before ? now - before : now);
 }

@@ -7,10 +7,15 @@ import type { KubeClient } from '../kube/client.ts';
 /** Lower than what anybody gives a pod that they would rather keep. */
 const FIRST_TO_GO = '-1000000';
 
-/** Returns when the pod was marked, in Unix milliseconds; undefined where it is not, or by something that is no time. */
+/**
+ * Returns when the pod was marked, in Unix milliseconds; undefined where it is not. What somebody wrote there that is no
+ * time is a mark from the beginning of time: gateways send the pod nothing, and nobody waits for it.
+ */
 export function markedAtMs(pod: Pod): number | undefined {
-  const time = Date.parse(pod.metadata.annotations?.[DRAINING_SINCE_ANNOTATION] ?? '');
-  return Number.isNaN(time) ? undefined : time;
+  const text = pod.metadata.annotations?.[DRAINING_SINCE_ANNOTATION];
+  if (text === undefined) return undefined;
+  const time = Date.parse(text);
+  return Number.isNaN(time) ? 0 : time;
 }
 
 /**

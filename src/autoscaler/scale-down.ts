@@ -1,5 +1,5 @@
 /** Carries out the steps of a scale-down (victims.ts): sets and takes back marks, and says what count may be set now. */
-import { isRollingOut, type Deployment, type Pod } from '../api/kubernetes.ts';
+import { isObserved, isRollingOut, type Deployment, type Pod } from '../api/kubernetes.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { markedAtMs, setMark } from './marks.ts';
@@ -20,6 +20,9 @@ export interface ScaleDownContext {
   /** Called with each pod as it was written. */
   onWrite: (pod: Pod) => void;
 }
+
+/** Between the clocks of two operators that are right. */
+const CLOCK_SKEW_MS = 5_000;
 
 export interface ScaleDownResult {
   /** The count to set now. */
@@ -48,12 +51,17 @@ export async function stepDown(
     wanted,
     current: deployment.spec.replicas ?? 0,
     replicas: [...live.values()].map((pod) => liveReplica(pod, work, now)),
+    unobserved: !isObserved(deployment),
     rollingOut: isRollingOut(deployment) || new Set([...live.values()].map(replicaSetOf)).size > 1,
     isDrained: work.isDrained,
     drainTimeoutMs: context.drainTimeoutMs,
     nowMs: now.getTime(),
   });
+  // A mark of the future, by a clock that was wrong, would be waited for until then.
+  const misdated = [...live.values()].filter((pod) => (markedAtMs(pod) ?? 0) > now.getTime() + CLOCK_SKEW_MS);
+  const kept = misdated.filter(({ metadata }) => !step.unmark.some(({ podUid }) => podUid === metadata.uid));
   await Promise.all([
+    ...kept.map(async (pod) => await writeMark(pod, now, context)),
     ...step.mark.map(async ({ podUid }) => await writeMark(live.get(podUid), now, context)),
     ...step.unmark.map(async ({ podUid }) => await writeMark(live.get(podUid), undefined, context)),
   ]);
@@ -66,7 +74,6 @@ function liveReplica(pod: Pod, work: ReplicaWork, now: Date): LiveReplica {
   return {
     podUid,
     ready: pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false,
-    // A mark of the future, by a clock that was wrong, must not be waited for longer than another.
     markedAtMs: marked === undefined ? undefined : Math.min(marked, now.getTime()),
     createdAtMs: Date.parse(pod.metadata.creationTimestamp ?? '') || 0,
     inFlight: work.inFlight.get(podUid) ?? 0,

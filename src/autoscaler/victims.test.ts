@@ -17,6 +17,7 @@ function plan(replicas: LiveReplica[], wanted: number, more: Partial<ScaleDownIn
     wanted,
     current: replicas.length,
     replicas,
+    unobserved: false,
     rollingOut: false,
     isDrained: () => false,
     drainTimeoutMs: 120_000,
@@ -71,6 +72,11 @@ describe('a scale-down', () => {
   });
 });
 
+test('nothing is lowered on the status of another spec', () => {
+  expect(plan([a, b, c], 2, { unobserved: true })).toEqual({ replicas: 3 });
+  expect(plan([a, b, c], 2, { unobserved: true, rollingOut: true })).toEqual({ replicas: 3 });
+});
+
 describe('marks are taken back', () => {
   test('when the scale-down is no longer wanted', () => {
     expect(plan([a, marked(b), c], 3)).toEqual({ replicas: 3, unmark: ['b'] });
@@ -98,8 +104,9 @@ describe('Kubernetes chooses', () => {
     expect(plan([a, b], 2, { current: 3 })).toEqual({ replicas: 2 });
   });
 
-  test('during a rollout', () => {
+  test('during a rollout, also while it has one more', () => {
     expect(plan([a, b, c], 2, { rollingOut: true })).toEqual({ replicas: 2 });
+    expect(plan([a, b, c], 1, { current: 2, rollingOut: true })).toEqual({ replicas: 1 });
   });
 });
 
@@ -117,7 +124,15 @@ test('whatever is seen, the count stays between the wanted and the present one, 
     .map((list) => list.map((state, at) => replica(`pod-${at}`, state)));
   fc.assert(
     fc.property(replicas, fc.nat({ max: 9 }), fc.nat({ max: 9 }), fc.boolean(), (list, wanted, current, drained) => {
-      const input = { wanted, current, replicas: list, rollingOut: false, drainTimeoutMs: 120_000, nowMs: NOW };
+      const input = {
+        wanted,
+        current,
+        replicas: list,
+        unobserved: false,
+        rollingOut: false,
+        drainTimeoutMs: 120_000,
+        nowMs: NOW,
+      };
       const step = planScaleDown({ ...input, isDrained: () => drained });
       expect(step.replicas).toBeGreaterThanOrEqual(Math.min(wanted, current));
       expect(step.replicas).toBeLessThanOrEqual(Math.max(wanted, current));

@@ -23,6 +23,8 @@ export interface ScaleDownInput {
   current: number;
   /** Replicas that are neither ended nor terminating. */
   replicas: readonly LiveReplica[];
+  /** Kubernetes has not seen the Deployment's last change, so that nobody knows yet whether it rolls out. */
+  unobserved: boolean;
   /** Pods of two revisions run: Kubernetes chooses among them by rules of its own. */
   rollingOut: boolean;
   /** Whether every gateway has said of the pod that it sends it nothing and has no request on it. */
@@ -60,7 +62,9 @@ export function planScaleDown(input: ScaleDownInput): ScaleDownStep {
   });
   const excess = current - wanted;
   // None is to remain: there is nothing to choose, and whoever suspends a deployment waits for no request.
-  if (excess <= 0 || wanted === 0 || input.rollingOut) return at(wanted);
+  if (excess <= 0 || wanted === 0) return at(wanted);
+  if (input.unobserved) return at(current);
+  if (input.rollingOut) return at(wanted);
   if (replicas.length > current) return at(current);
   // Pods that are yet to be created count as not ready, too.
   const ready = replicas.filter((replica) => replica.ready);

@@ -124,7 +124,7 @@ describe('reports', () => {
     await eventually(() => expect(deploymentsOf(heard)).toEqual(['a 1', 'b 2']));
     const before = heard.reports.length;
     await eventually(() => expect(heard.reports.length).toBeGreaterThan(before));
-    expect(heard.reports.at(-1)).toEqual({ type: 'report', deployments: [] });
+    expect(heard.reports.at(-1)).toEqual({ type: 'report', more: false, deployments: [] });
   });
 
   test('of what is urgent do not wait for their turn', async () => {
@@ -189,7 +189,7 @@ describe('an operator believes no gateway', () => {
     const middle = createServer({ key, cert }, (socket) => {
       socket.on('error', () => undefined);
       socket.write(`${JSON.stringify({ type: 'hello', protocol: PROTOCOL, token, instance: 'x' })}\n`);
-      socket.write(`${JSON.stringify({ type: 'report', deployments: [] })}\n`);
+      socket.write(`${JSON.stringify({ type: 'report', more: false, deployments: [] })}\n`);
     });
     await once(middle.listen(0, '127.0.0.1'), 'listening');
     const heard = follow((middle.address() as { port: number }).port);

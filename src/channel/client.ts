@@ -41,10 +41,12 @@ export async function followGateway(options: ChannelClientOptions, signal: Abort
     let stage: 'connect' | 'refused' | 'broken' = 'connect';
     const onStage = (reached: typeof stage): void => {
       stage = reached;
-      if (reached === 'broken') failures = 0;
+    };
+    const onHeard = (): void => {
+      failures = 0;
     };
     try {
-      await listenOnce(options, signal, onStage);
+      await listenOnce(options, signal, onStage, onHeard);
     } catch (error) {
       if (signal.aborted) break;
       options.onFailure?.(stage);
@@ -62,6 +64,7 @@ async function listenOnce(
   { end, gateway, listener }: ChannelClientOptions,
   signal: AbortSignal,
   onStage: (reached: 'refused' | 'broken') => void,
+  onHeard: () => void,
 ): Promise<void> {
   const connection = new Connection(await open(end, gateway, signal));
   const abort = (): void => connection.close();
@@ -76,8 +79,14 @@ async function listenOnce(
     onStage('broken');
     connected = true;
     listener.connected(gateway.podUid, peer.instance);
-    timer = setInterval(() => connection.send({ type: 'heartbeat' }), HEARTBEAT_INTERVAL_MS);
-    for await (const report of connection.messages(parseReport)) listener.report(gateway.podUid, report);
+    timer = setInterval(() => {
+      if (!connection.congested) connection.send({ type: 'heartbeat' });
+    }, HEARTBEAT_INTERVAL_MS);
+    for await (const report of connection.messages(parseReport)) {
+      // Only now: one whose reports are refused must not be asked for them again at once.
+      onHeard();
+      listener.report(gateway.podUid, report);
+    }
     throw new Error('the gateway closed the connection');
   } finally {
     clearInterval(timer);

@@ -107,11 +107,14 @@ export class Connection {
     if (this.#error !== undefined) throw this.#error;
   }
 
-  /** Sends a message; false where the peer is too slow a reader or has gone, and nothing was sent. */
-  send(message: Hello | Report | Heartbeat): boolean {
-    if (this.#socket.destroyed || this.#socket.writableLength > MAX_UNSENT_BYTES) return false;
-    this.#socket.write(encode(message));
-    return true;
+  /** Whether the peer is too slow a reader to be told more now. */
+  get congested(): boolean {
+    return this.#socket.writableLength > MAX_UNSENT_BYTES;
+  }
+
+  /** Sends a message; nothing where the peer has gone. */
+  send(message: Hello | Report | Heartbeat): void {
+    if (!this.#socket.destroyed) this.#socket.write(encode(message));
   }
 
   /** Ends the connection at once; messages() then throws `reason`, or ends where there is none. */

@@ -28,6 +28,7 @@ const RENEW_AT = 0.8;
 export class ChannelIdentity {
   readonly certificate: ChannelCertificate;
   readonly #options: IdentityOptions;
+  /** `renewAtMs` is a performance.now() value. */
   #token: { value: string; issuer: string; renewAtMs: number } | undefined;
   #pending: Promise<void> | undefined;
 
@@ -41,7 +42,7 @@ export class ChannelIdentity {
    * Throws ApiError or ConnectionError where a new one is needed and the API server gives none.
    */
   async token(): Promise<{ value: string; issuer: string }> {
-    if (this.#token === undefined || Date.now() >= this.#token.renewAtMs) {
+    if (this.#token === undefined || performance.now() >= this.#token.renewAtMs) {
       this.#pending ??= this.#renew().finally(() => (this.#pending = undefined));
       await this.#pending;
     }
@@ -56,8 +57,12 @@ export class ChannelIdentity {
       expirationSeconds: LIFETIME_SECONDS,
       ...(pod && { boundObjectRef: { apiVersion: 'v1', kind: 'Pod', ...pod } }),
     });
-    // The API server may give less than was asked for.
-    const lifeMs = Math.max(0, expiresAt.getTime() - Date.now());
-    this.#token = { value: token, issuer: decodeJwt(token).iss ?? '', renewAtMs: Date.now() + lifeMs * RENEW_AT };
+    // The API server may give less than was asked for. A clock that is set meanwhile must not keep an old token alive.
+    const lifeMs = Math.min(LIFETIME_SECONDS * 1_000, Math.max(0, expiresAt.getTime() - Date.now()));
+    this.#token = {
+      value: token,
+      issuer: decodeJwt(token).iss ?? '',
+      renewAtMs: performance.now() + lifeMs * RENEW_AT,
+    };
   }
 }

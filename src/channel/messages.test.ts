@@ -19,7 +19,7 @@ const entry: DeploymentReport = {
   ages: new Map([[140, 2]]),
   replicas: [{ podUid: 'pod-1', inFlight: 2, tokens: 340, oldestMs: 900, draining: true }],
 };
-const report: Report = { type: 'report', deployments: [entry] };
+const report: Report = { type: 'report', more: false, deployments: [entry] };
 
 test('a report arrives as it was sent', () => {
   const line = encode(report);
@@ -28,8 +28,9 @@ test('a report arrives as it was sent', () => {
 });
 
 test('what a newer peer says beyond this is dropped', () => {
-  expect(parseReport(JSON.stringify({ type: 'report', deployments: [], colour: 'red' }))).toEqual({
+  expect(parseReport(JSON.stringify({ type: 'report', more: false, deployments: [], colour: 'red' }))).toEqual({
     type: 'report',
+    more: false,
     deployments: [],
   });
 });
@@ -37,7 +38,7 @@ test('what a newer peer says beyond this is dropped', () => {
 describe('refused', () => {
   const raw = JSON.parse(encode(report)) as { deployments: [Record<string, unknown>] };
   const changed = (fields: Record<string, unknown>): string =>
-    JSON.stringify({ type: 'report', deployments: [{ ...raw.deployments[0], ...fields }] });
+    JSON.stringify({ type: 'report', more: false, deployments: [{ ...raw.deployments[0], ...fields }] });
 
   test.each([
     ['no JSON', '{"type":"report"'],

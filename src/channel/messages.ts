@@ -9,9 +9,11 @@ import { BUCKETS } from './histogram.ts';
 /** Counted up when a peer of before could not understand one of after. */
 export const PROTOCOL = 1;
 
-/** A hello is a token and little else; a report of 10,000 deployments stays below the other. */
+/** A line takes the loop of who reads it for as long as it is: a report of many deployments comes in several. */
+export const DEPLOYMENTS_PER_LINE = 250;
+/** A hello is a token and little else; the largest report of so many deployments stays below the other. */
 export const MAX_HELLO_BYTES = 16 * 1024;
-export const MAX_LINE_BYTES = 16 * 1024 * 1024;
+export const MAX_LINE_BYTES = 4 * 1024 * 1024;
 
 /** A gateway reports this often, also when there is nothing to report: silence must not look like peace. */
 export const REPORT_INTERVAL_MS = 1_000;
@@ -67,13 +69,15 @@ const deploymentSchema = z.object({
   /** Ages of all requests in flight or held. */
   ages: counts,
   /** Those with requests in flight or marked to leave. */
-  replicas: z.array(replicaSchema).max(2_000),
+  replicas: z.array(replicaSchema).max(1_000),
 });
 
 const fromGatewaySchema = z.object({
   type: z.literal('report'),
+  /** More lines of the same report follow. */
+  more: z.boolean(),
   /** Those that changed since the last report or have requests; the full state of each. */
-  deployments: z.array(deploymentSchema).max(10_000),
+  deployments: z.array(deploymentSchema).max(DEPLOYMENTS_PER_LINE),
 });
 
 const fromLeaderSchema = z.object({ type: z.literal('heartbeat') });

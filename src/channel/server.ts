@@ -5,7 +5,7 @@ import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { describeError } from '../kube/errors.ts';
 import type { Logger } from '../kube/types.ts';
 import { Connection, type ChannelEnd } from './connection.ts';
-import { parseHeartbeat, REPORT_INTERVAL_MS, type DeploymentReport } from './messages.ts';
+import { DEPLOYMENTS_PER_LINE, parseHeartbeat, REPORT_INTERVAL_MS, type DeploymentReport } from './messages.ts';
 
 /**
  * Connections at one time, known or not yet: the leader's, its predecessor's, and some of those who may only try. One
@@ -95,8 +95,15 @@ export class ChannelServer {
     const { source } = this.#options;
     let version = 0;
     const tell = (): void => {
-      const changes = source.changesSince(version);
-      if (connection.send({ type: 'report', deployments: changes.deployments })) version = changes.version;
+      // The next report says again what a slow reader is not told now.
+      if (connection.congested) return;
+      const { deployments, version: next } = source.changesSince(version);
+      for (let from = 0; from === 0 || from < deployments.length; from += DEPLOYMENTS_PER_LINE) {
+        const part = deployments.slice(from, from + DEPLOYMENTS_PER_LINE);
+        const more = from + DEPLOYMENTS_PER_LINE < deployments.length;
+        connection.send({ type: 'report', more, deployments: part });
+      }
+      version = next;
     };
     this.#countLeaders(1);
     const timer = setInterval(tell, REPORT_INTERVAL_MS);

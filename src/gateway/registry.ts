@@ -83,6 +83,8 @@ export class DeploymentRegistry implements Registry {
     names.set(added.name, added);
     this.#byNamespace.set(added.namespace, names);
     this.#refresh(added);
+    // It may be in the middle of a scale-down that waits for the word of every gateway.
+    if (resource.status?.replicas?.drainingPods !== undefined) this.#observer.touch?.(added);
   }
 
   #remove({ metadata: { uid = '' } }: InferenceDeployment): void {

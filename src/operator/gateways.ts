@@ -39,7 +39,8 @@ export interface GatewayWord {
 
 /** Who is told when a pass over a deployment is due. */
 export interface PassRequests {
-  now(deployment: ObjectMeta): void;
+  /** Within a moment, however often it is asked for. */
+  next(deployment: ObjectMeta): void;
   soon(deployment: ObjectMeta): void;
 }
 
@@ -113,7 +114,7 @@ export class Gateways implements GatewayWord {
       const metadata = find(uid);
       if (metadata === undefined) continue;
       // An acknowledgement may be what a scale-down waits for; traffic only changes what is shown.
-      if (replicas.some(({ draining }) => draining)) this.#passes.now(metadata);
+      if (replicas.some(({ draining }) => draining)) this.#passes.next(metadata);
       else this.#passes.soon(metadata);
     }
   }

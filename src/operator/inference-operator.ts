@@ -31,6 +31,8 @@ const Operator = OperatorModule.default;
 const WORKERS = 4;
 /** After a write of status: a pass that fails must not be hurried on by its own write. */
 const STATUS_CHECK_MS = 5_000;
+/** Acknowledgements of several gateways come at once; one pass is enough for them. */
+const ACKNOWLEDGED_MS = 200;
 /** Within the pod's grace period of 30 s, with room for releasing the Lease. */
 const STOP_GRACE_MS = 15_000;
 
@@ -157,7 +159,7 @@ export class InferenceOperator extends Operator {
       end: this.#channelEnd,
       port: this.#settings.channelPort,
       passes: {
-        now: (metadata) => this.#queue?.add(objectKey(metadata)),
+        next: (metadata) => this.#queue?.addAfter(objectKey(metadata), ACKNOWLEDGED_MS),
         soon: (metadata) => this.#queue?.addAfter(objectKey(metadata), DISPLAY_INTERVAL_MS),
       },
       logger: this.#log,

@@ -67,6 +67,12 @@ describe('a rollout surges', () => {
   });
 });
 
+test('on the status of another spec it stays as it is', () => {
+  const unseen = { ...rolling, observedGeneration: 1 };
+  expect(strategy([old, extra], { deployment: deployment(unseen) })).toEqual({ strategy: SURGE });
+  expect(strategy([old, extra], { deployment: deployment(unseen, REPLACE) })).toEqual({ strategy: REPLACE });
+});
+
 describe('an old replica is left to serve where its going makes no room', () => {
   test.each([
     [

@@ -3,7 +3,7 @@
  * room for `gpuWaitSeconds`, and to remove an old one would make that room, it goes on with none more and one missing,
  * to its end. Which of the two a rollout is in stands in the Deployment's own strategy, so that it outlives the operator.
  */
-import { isRollingOut, type Deployment, type Pod } from '../api/kubernetes.ts';
+import { isObserved, isRollingOut, type Deployment, type Pod } from '../api/kubernetes.ts';
 
 export interface RolloutInput {
   /** The live one; undefined before the first apply. */
@@ -25,8 +25,12 @@ export const REPLACE = { maxSurge: 0, maxUnavailable: 1 };
 
 /** Returns the strategy for the deployment as it is now. */
 export function planRollout({ deployment, pods, gpuWaitSeconds, now }: RolloutInput): Rollout {
-  if (deployment === undefined || !isRollingOut(deployment)) return { strategy: SURGE };
-  if (isReplacing(deployment)) return { strategy: REPLACE };
+  if (deployment === undefined) return { strategy: SURGE };
+  const current = isReplacing(deployment) ? REPLACE : SURGE;
+  // To decide on the status of another spec, which our own last write may have made it, would go back and forth.
+  if (!isObserved(deployment)) return { strategy: current };
+  if (!isRollingOut(deployment)) return { strategy: SURGE };
+  if (current === REPLACE) return { strategy: REPLACE };
   const since = noRoomSince(deployment, pods);
   if (since === undefined) return { strategy: SURGE };
   const waitMs = since + gpuWaitSeconds * 1_000 - now.getTime();

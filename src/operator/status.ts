@@ -4,7 +4,8 @@ import { REASON_ORDER, type ConditionType } from '../api/conditions.ts';
 import { effectiveSpec } from '../api/defaults.ts';
 import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
 import type { Deployment, Pod } from '../api/kubernetes.ts';
-import { DRAINING_SINCE_ANNOTATION } from '../api/labels.ts';
+import { markedAtMs } from '../autoscaler/marks.ts';
+import { MAX_MARKS } from '../autoscaler/victims.ts';
 import { setCondition, type Condition } from '../kube/conditions.ts';
 import { hostileText } from './diagnose/messages.ts';
 import { diagnoseReplica, isOver, type ReplicaContext, type ReplicaState } from './diagnose/replica.ts';
@@ -41,7 +42,10 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
   // Pods that ended for good count only where nothing else tells why there is no replica.
   const live = observation.pods.filter((pod) => !isOver(pod));
   const states = (live.length > 0 ? live : observation.pods).map((pod) => replicaState(pod, context));
-  const drainingPods = live.filter(isMarked).map(({ metadata }) => metadata.uid ?? '');
+  const drainingPods = live
+    .filter(isMarked)
+    .map(({ metadata }) => metadata.uid ?? '')
+    .slice(0, MAX_MARKS);
   const cost = costPerHour(observation.profile?.spec, states.filter(isPlaced).length);
   return {
     conditions: conditions(input, states, now),
@@ -69,8 +73,8 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
 }
 
 /** Chosen by the scaler to go with the next scale-down, and not gone yet. */
-function isMarked({ metadata }: Pod): boolean {
-  return metadata.deletionTimestamp === undefined && metadata.annotations?.[DRAINING_SINCE_ANNOTATION] !== undefined;
+function isMarked(pod: Pod): boolean {
+  return pod.metadata.deletionTimestamp === undefined && markedAtMs(pod) !== undefined;
 }
 
 /** One that was chosen to go finishes its requests although it could serve more. */

@@ -1,6 +1,6 @@
 /** Pure: the verdict of each condition. Messages are stable sentences without numbers that change. */
 import type { ReplicaReason } from '../api/conditions.ts';
-import { isRollingOut, type Deployment } from '../api/kubernetes.ts';
+import { isObserved, isRollingOut, type Deployment } from '../api/kubernetes.ts';
 import type { Condition } from '../kube/conditions.ts';
 import { isReplacing } from './rollout.ts';
 
@@ -49,7 +49,7 @@ const PASSING: readonly ReplicaReason[] = ['Scheduling', 'Downloading', 'Loading
 /** Is a change under way, done, or stuck? The first that holds. */
 export function progressingVerdict(input: ProgressInput): Verdict {
   const { deployment, ready, desired } = input;
-  const rollingOut = deployment !== undefined && isRollingOut(deployment);
+  const rollingOut = deployment !== undefined && (!isObserved(deployment) || isRollingOut(deployment));
   const stuck = stuckVerdict(input, rollingOut || ready < desired);
   if (stuck) return stuck;
   if (rollingOut) {
