@@ -25,6 +25,7 @@ const deployment: Deployment = {
   created: 1_790_000_000,
   holdTimeoutSeconds: 50,
   suspended: false,
+  removed: false,
   replicas: () => [replica],
   onReplicasChange: () => () => undefined,
 };

@@ -1,5 +1,6 @@
 /** Both ends of the load channel over real TLS, with a stand-in for the API server that signs their tokens. */
 import { once } from 'node:events';
+import { connect as connectPlain } from 'node:net';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { eventually } from '../../test/support/eventually.ts';
@@ -160,6 +161,15 @@ describe('reports', () => {
     await eventually(() => expect(deploymentsOf(heard)).toEqual(['a 1', 'a 1']), 20_000);
     expect(heard.failures[0]).toBe('broken');
   });
+});
+
+test('who only opens connections keeps nobody else out', async () => {
+  const port = await serve();
+  const idle = Array.from({ length: 100 }, () => connectPlain({ host: '127.0.0.1', port, localAddress: '127.0.0.9' }));
+  for (const socket of idle) socket.on('error', () => undefined);
+  const heard = follow(port);
+  await eventually(() => expect(heard.events).toHaveLength(1));
+  for (const socket of idle) socket.destroy();
 });
 
 describe('an operator believes no gateway', () => {

@@ -1,17 +1,14 @@
 /** The gateway's end of the load channel: a TLS port where the leading operator listens to reports. */
 import { constants } from 'node:crypto';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { describeError } from '../kube/errors.ts';
 import type { Logger } from '../kube/types.ts';
 import { Connection, type ChannelEnd } from './connection.ts';
 import { DEPLOYMENTS_PER_LINE, parseHeartbeat, REPORT_INTERVAL_MS, type DeploymentReport } from './messages.ts';
 
-/**
- * Connections at one time, known or not yet: the leader's, its predecessor's, and some of those who may only try. One
- * more pushes out the oldest that has not said who it is.
- */
-const MAX_CONNECTIONS = 16;
+/** Connections from one address at one time: that of an operator needs one, and leaves others behind when it breaks. */
+const MAX_PER_ADDRESS = 4;
 
 /** Where reports come from. */
 export interface ReportSource {
@@ -32,8 +29,9 @@ export interface ChannelServerOptions {
 export class ChannelServer {
   readonly #options: ChannelServerOptions;
   readonly #server: Server;
-  /** All sockets in the order in which they came; true once their peer is known. */
-  readonly #sockets = new Map<TLSSocket, boolean>();
+  readonly #sockets = new Set<Socket>();
+  /** How many each address has open. */
+  readonly #open = new Map<string, number>();
   #leaders = 0;
 
   constructor(options: ChannelServerOptions) {
@@ -50,7 +48,7 @@ export class ChannelServer {
       secureOptions: constants.SSL_OP_NO_TICKET,
       handshakeTimeout: 5_000,
     });
-    this.#server.maxConnections = 4 * MAX_CONNECTIONS;
+    this.#server.on('connection', (socket: Socket) => this.#admit(socket));
     this.#server.on('secureConnection', (socket) => void this.#serve(socket));
     // A handshake that fails is its client's affair.
     this.#server.on('tlsClientError', (error) => this.#log(error, 'a TLS handshake failed'));
@@ -72,16 +70,14 @@ export class ChannelServer {
   /** Ends all connections and the port. */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#sockets.keys()) socket.destroy();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 
   async #serve(socket: TLSSocket): Promise<void> {
-    this.#admit(socket);
     const connection = new Connection(socket);
     try {
       await connection.shakeHands(this.#options.end);
-      this.#sockets.set(socket, true);
       await this.#report(connection);
     } catch (error) {
       this.#log(error, 'a connection of the load channel ended');
@@ -119,14 +115,22 @@ export class ChannelServer {
     }
   }
 
-  #admit(socket: TLSSocket): void {
-    if (this.#sockets.size >= MAX_CONNECTIONS) {
-      const stranger = this.#sockets.entries().find(([, known]) => !known)?.[0];
-      (stranger ?? socket).destroy();
+  /** Before the TLS handshake: whoever only tries must not take the place of others. */
+  #admit(socket: Socket): void {
+    const address = socket.remoteAddress ?? '';
+    const open = this.#open.get(address) ?? 0;
+    if (open >= MAX_PER_ADDRESS) {
+      socket.destroy();
+      return;
     }
-    this.#sockets.set(socket, false);
-    socket.once('close', () => this.#sockets.delete(socket));
-    if (socket.destroyed) this.#sockets.delete(socket);
+    this.#open.set(address, open + 1);
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      const left = (this.#open.get(address) ?? 1) - 1;
+      if (left > 0) this.#open.set(address, left);
+      else this.#open.delete(address);
+    });
   }
 
   #countLeaders(change: number): void {

@@ -5,6 +5,7 @@ import {
   modelNotFound,
   refusedByEngine,
   replicasFull,
+  badUpstream,
   upstreamLost,
   type GatewayError,
 } from './errors.ts';
@@ -39,7 +40,7 @@ export function engineAnswer(
   if (effective === 413) return { error: bodyTooLarge(context.bodyBytes) };
   if (effective === 429) return { error: replicasFull(context.model), retry: 'overloaded' };
   // Redirects, and refusals of the gateway itself, are not the client's business.
-  if (effective < 400 || [401, 403, 405, 407].includes(effective)) return { error: upstreamLost() };
+  if (effective < 400 || [401, 403, 405, 407].includes(effective)) return { error: badUpstream() };
   const param = parsed.param?.replace(/^body\./, '') ?? null;
   const message = clientMessage(parsed.message, param);
   return { error: refusedByEngine(400, codeOf(message), message, param) };

@@ -154,10 +154,15 @@ export function shuttingDown(): GatewayError {
   return unavailable('gateway_restarting', 'The gateway is restarting. Send the request again.', 1);
 }
 
+/** What answered is no engine that is set up as it should be. */
+export function badUpstream(): GatewayError {
+  const message = 'The replica did not answer as an engine does. Tell whoever runs the deployment.';
+  return new GatewayError({ status: 502, type: 'server_error', code: 'upstream_error', message });
+}
+
 /** The replica went away while it worked on the request. */
 export function upstreamLost(): GatewayError {
-  const message = 'The replica that worked on the request went away. Send the request again.';
-  return new GatewayError({ status: 502, type: 'server_error', code: 'upstream_error', message });
+  return unavailable('upstream_error', 'The replica that worked on the request went away. Send the request again.', 1);
 }
 
 export function upstreamTimeout(): GatewayError {

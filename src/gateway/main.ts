@@ -35,7 +35,14 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   const { relistIntervalMs, watchNamespace } = settings;
   const caches = createCaches({ client, watchNamespace, relistIntervalMs, logger, metrics: kubeMetrics });
   const load = new LoadTracker();
-  const registry = new DeploymentRegistry(caches, load);
+  const gatewayMetrics = new GatewayMetrics(metrics);
+  const registry = new DeploymentRegistry(caches, {
+    touch: (deployment) => load.touch(deployment),
+    forget: (deployment) => {
+      load.forget(deployment);
+      gatewayMetrics.forget(deployment).catch((error: unknown) => logger.error({ err: error }, 'metrics'));
+    },
+  });
   const keys = new KeyIndex(caches.apiKeys);
   registerReplicaMetrics(metrics, registry);
   const gateway = createGateway({
@@ -44,7 +51,7 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     // Gateways that start together do not begin with the same replica.
     pick: createPicker(randomInt(1_000)),
     logger,
-    metrics: new GatewayMetrics(metrics),
+    metrics: gatewayMetrics,
     load,
   });
   const { pod } = settings;
@@ -68,6 +75,7 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     apiPort = await gateway.listen(settings.apiPort);
     logger.info({ apiPort }, 'serving');
     await untilAborted(stop);
+    gateway.leave();
     // Balancers in front go on sending until they have seen the end of readiness.
     await delay(settings.leaveMs);
   } catch (error) {

@@ -92,6 +92,20 @@ export class GatewayMetrics {
     };
   }
 
+  /** Removes the series of a deployment that was deleted. */
+  async forget(deployment: Deployment): Promise<void> {
+    const { namespace, deployment: name } = labelsOf(deployment);
+    const metrics = [this.#requests, this.#seconds, this.#firstByte, this.#held, this.#retries, this.#broken];
+    for (const metric of metrics) {
+      for (const { labels } of (await metric.get()).values) {
+        if (labels['namespace'] !== namespace || labels['deployment'] !== name) continue;
+        // Of a histogram each bucket comes with its bound, which is no label of the series.
+        const { le: _bound, ...own } = labels as Record<string, string | number>;
+        metric.remove(own as never);
+      }
+    }
+  }
+
   firstByte(deployment: Deployment, stream: boolean, seconds: number): void {
     this.#firstByte.observe({ stream: String(stream), ...labelsOf(deployment) }, seconds);
   }

@@ -94,7 +94,7 @@ export class DeploymentRegistry implements Registry {
     const names = this.#byNamespace.get(removed.namespace);
     names?.delete(removed.name);
     if (names?.size === 0) this.#byNamespace.delete(removed.namespace);
-    removed.setReplicas(new Map());
+    removed.remove();
     this.#observer.forget?.(removed);
   }
 

@@ -1,6 +1,8 @@
 /** Routes, keys and refusals: all that is answered without an engine. */
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Registry as MetricsRegistry } from 'prom-client';
 import {
   chat,
   FakeDeployment,
@@ -12,6 +14,7 @@ import {
   type FakeEngine,
   type RunningGateway,
 } from '../../test/support/gateway.ts';
+import { GatewayMetrics } from './metrics.ts';
 
 const CHAT = '/v1/chat/completions';
 const JSON_TYPE = 'application/json';
@@ -150,6 +153,21 @@ describe('bodies', () => {
     await expectError(response, 404, { code: 'model_not_found', param: 'model' });
   });
 
+  test.each([
+    ['an expectation', 'expect: miracles', 417],
+    ['nothing but a path', 'x-empty: 1', 401],
+  ])('%s is answered in the same shape', async (_, field, status) => {
+    const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
+    socket.write(`GET /v1/models HTTP/1.1\r\n${field}\r\nconnection: close\r\n\r\n`);
+    let answer = '';
+    socket.on('data', (data) => (answer += String(data)));
+    await once(socket, 'close');
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} [\\s\\S]*x-request-id: req_`));
+    const [, body = ''] = answer.split('\r\n\r\n');
+    const { error } = JSON.parse(body.replace(/^[0-9a-f]+\r\n|\r\n0$/g, '')) as { error: object };
+    expect(Object.keys(error)).toHaveLength(4);
+  });
+
   test('what is not HTTP: 400 in the same shape', async () => {
     const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
     socket.write('nonsense\r\n\r\n');
@@ -158,6 +176,23 @@ describe('bodies', () => {
     expect(head).toMatch(/^HTTP\/1\.1 400 [\s\S]*x-request-id: req_/);
     expect(Object.keys((JSON.parse(body ?? '') as { error: object }).error)).toHaveLength(4);
   });
+});
+
+test('a deployment that was deleted leaves no series behind', async () => {
+  const metrics = new MetricsRegistry();
+  const measured = new GatewayMetrics(metrics);
+  const [gone, stays] = [new FakeDeployment('gone'), new FakeDeployment('stays')];
+  for (const deployment of [gone, stays]) {
+    measured.begin()({ route: 'models', status: 200, seconds: 1, deployment });
+    measured.firstByte(deployment, true, 1);
+    measured.retried(deployment, 'reset');
+    measured.broken(deployment, 'reset');
+    measured.hold(deployment)();
+  }
+  await measured.forget(gone);
+  const text = await metrics.metrics();
+  expect(text).not.toContain('deployment="gone"');
+  expect(text).toContain('deployment="stays"');
 });
 
 test('metrics and log name routes, codes and deployments, and no word of a prompt or a key', async () => {

@@ -1,5 +1,6 @@
 /** The gateway's public HTTP server. */
 import { randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
@@ -24,6 +25,8 @@ import type { Authenticator, Registry, ReplicaPicker } from './types.ts';
 
 /** An idle connection of a client lives longer than the 60 s of common balancers, which must be the ones to close it. */
 const CLIENT_KEEP_ALIVE_MS = 75_000;
+/** After which an idle client is asked, by TCP, whether it is still there. */
+const CLIENT_PROBE_MS = 15_000;
 /** For heads and bodies to come in. */
 const REQUEST_TIMEOUT_MS = 120_000;
 /** For error events to leave when the grace period is over. */
@@ -43,6 +46,8 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Listens on all addresses; returns the port, for 0 the one chosen. Rejects where it is taken. */
   listen(port: number): Promise<number>;
+  /** From now on each answer is the last on its connection: clients come back by a new one, to another gateway. */
+  leave(): void;
   /** Accepts no more connections, lets requests end for that long, then ends them: streams with an error event. */
   close(graceMs: number): Promise<void>;
 }
@@ -58,9 +63,10 @@ export function createGateway(options: GatewayOptions): Gateway {
   addModelRoutes(app, options);
   addInferenceRoutes(app, { ...options, forwarder, limits, onError });
   const connections = new Connections(app.server);
+  let leaving = false;
   app.addHook('onRequest', (_, reply, done) => {
     // On connections that are still open; they end with this answer.
-    if (connections.closing) reply.raw.setHeader('connection', 'close');
+    if (leaving) reply.raw.setHeader('connection', 'close');
     done();
   });
   return {
@@ -72,7 +78,11 @@ export function createGateway(options: GatewayOptions): Gateway {
       });
       return (app.server.address() as AddressInfo).port;
     },
+    leave() {
+      leaving = true;
+    },
     async close(graceMs) {
+      leaving = true;
       await closeConnections(connections, graceMs, () => forwarder.cutAll());
       await forwarder.close();
       await app.close();
@@ -86,8 +96,10 @@ function createApp(limits: GatewayLimits, onError: (error: unknown) => void): Fa
     bodyLimit: limits.bodyBytes,
     keepAliveTimeout: CLIENT_KEEP_ALIVE_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    // A client that vanishes without a word is found after some minutes, and its replica is free again.
+    http: { keepAlive: true, keepAliveInitialDelay: CLIENT_PROBE_MS, requireHostHeader: false },
     exposeHeadRoutes: false,
-    genReqId: () => `req_${randomUUID().replaceAll('-', '')}`,
+    genReqId: requestId,
     return503OnClosing: false,
     routerOptions: { maxParamLength: 500 },
     frameworkErrors: (_, request, reply) => sendError(reply, unknownUrl(request.method, request.url)),
@@ -97,10 +109,13 @@ function createApp(limits: GatewayLimits, onError: (error: unknown) => void): Fa
       const { body } = malformedRequest('The request is not valid HTTP/1.1, too slow, or its head is too large.');
       const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
       const head = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`;
-      socket.end(
-        `HTTP/1.1 ${status}\r\n${head}\r\nx-request-id: req_${randomUUID().replaceAll('-', '')}\r\n\r\n${body}`,
-      );
+      socket.end(`HTTP/1.1 ${status}\r\n${head}\r\nx-request-id: ${requestId()}\r\n\r\n${body}`);
     },
+  });
+  // Node's own answer has no body.
+  app.server.on('checkExpectation', (_, response: ServerResponse) => {
+    const { body } = malformedRequest('The Expect header must be 100-continue or absent.');
+    response.writeHead(417, { 'content-type': 'application/json', 'x-request-id': requestId() }).end(body);
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
@@ -110,6 +125,10 @@ function createApp(limits: GatewayLimits, onError: (error: unknown) => void): Fa
   app.setNotFoundHandler((request, reply) => sendError(reply, unknownUrl(request.method, request.url)));
   app.setErrorHandler((error, _, reply) => sendError(reply, toGatewayError(error, limits, onError)));
   return app;
+}
+
+function requestId(): string {
+  return `req_${randomUUID().replaceAll('-', '')}`;
 }
 
 function sendError(reply: FastifyReply, error: GatewayError): void {

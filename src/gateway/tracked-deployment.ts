@@ -11,6 +11,7 @@ export class TrackedDeployment implements Deployment {
   readonly created: number;
   #holdTimeoutSeconds = 0;
   #suspended = false;
+  #removed = false;
   /** Pod UIDs. */
   #draining: ReadonlySet<string> = new Set();
   #replicas: readonly Replica[] = [];
@@ -33,6 +34,10 @@ export class TrackedDeployment implements Deployment {
     return this.#suspended;
   }
 
+  get removed(): boolean {
+    return this.#removed;
+  }
+
   replicas(): readonly Replica[] {
     return this.#replicas;
   }
@@ -48,7 +53,9 @@ export class TrackedDeployment implements Deployment {
   update(resource: InferenceDeployment): boolean {
     const { holdTimeoutSeconds, suspend } = effectiveSpec(resource.spec);
     this.#holdTimeoutSeconds = holdTimeoutSeconds;
+    const stopped = suspend && !this.#suspended;
     this.#suspended = suspend;
+    if (stopped) this.#tell();
     const before = this.#draining;
     this.#draining = new Set(resource.status?.replicas?.drainingPods);
     if (before.symmetricDifference(this.#draining).size === 0) return false;
@@ -74,6 +81,18 @@ export class TrackedDeployment implements Deployment {
     this.#replicas = next;
     const after = servingOf(next);
     if (before.length === after.length && before.every((replica) => after.includes(replica))) return;
+    this.#tell();
+  }
+
+  /** The resource was deleted. */
+  remove(): void {
+    this.#removed = true;
+    for (const replica of this.#replicas) replica.serving = false;
+    this.#replicas = [];
+    this.#tell();
+  }
+
+  #tell(): void {
     // A copy: a listener may wait anew at once.
     for (const listener of Array.from(this.#listeners)) listener();
   }

@@ -29,7 +29,9 @@ export interface Deployment {
   readonly holdTimeoutSeconds: number;
   /** All that are known, serving or not; the same objects as long as a pod lives. */
   replicas(): readonly Replica[];
-  /** Calls `listener` whenever a replica begins or ends to serve; returns how to stop that. */
+  /** It was deleted: nothing will serve its requests any more. */
+  readonly removed: boolean;
+  /** Calls `listener` whenever a replica begins or ends to serve, or the deployment; returns how to stop that. */
   onReplicasChange(listener: () => void): () => void;
 }
 

@@ -29,6 +29,7 @@ export class FakeDeployment implements Deployment {
   readonly created = 1_700_000_000;
   holdTimeoutSeconds = 50;
   suspended = false;
+  removed = false;
   readonly all: Replica[] = [];
   readonly #listeners = new Set<() => void>();
 
@@ -64,6 +65,12 @@ export class FakeDeployment implements Deployment {
   onReplicasChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Stops the deployment, or deletes it. */
+  end(how: 'suspended' | 'removed'): void {
+    this[how] = true;
+    this.#tell();
   }
 
   #tell(): void {

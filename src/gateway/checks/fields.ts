@@ -12,6 +12,7 @@ const REFUSED: readonly (readonly [path: string, why: string])[] = [
   ['chat_template_kwargs.chat_template', 'templates run in the engine; the one of the model is used.'],
   ['prompt_embeds', 'tensors are not accepted; send text or token ids.'],
   ['mm_processor_kwargs', "the model's own settings are used."],
+  ['media_io_kwargs', "the model's own settings are used."],
   ['kv_transfer_params', 'it is internal to the engine.'],
   ['structured_outputs.backend', 'the engine chooses the backend.'],
   ['structured_outputs._backend', 'the engine chooses the backend.'],

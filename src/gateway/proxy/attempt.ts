@@ -156,7 +156,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
       if (this.#controller?.paused) this.#timer.refresh();
       else this.cancel({ kind: 'failed', reason: 'timeout' });
     }, this.#limits.chunkTimeoutMs);
-    this.onFirstByte();
+    // An engine's error is no answer, and may be followed by another attempt.
+    if (!(this.#reader instanceof ErrorReply)) this.onFirstByte();
   }
 
   #finish(ended: Outcome): void {

@@ -9,6 +9,7 @@ import {
   DONE,
   ERROR,
   EVENT,
+  fails,
   head,
   lastEvent,
   noneInFlight,
@@ -153,7 +154,8 @@ describe('clients', () => {
   test('a fifth of the active requests, and at least three, are retries at one time; the others wait', async () => {
     let retried = 0;
     let most = 0;
-    const bad = await engine(() => {});
+    const refusals: (() => void)[] = [];
+    const bad = await engine((response) => void refusals.push(() => fails(502, { message: 'x' })(response)));
     const slow = await engine(async (response) => {
       retried += 1;
       most = Math.max(most, retried);
@@ -166,10 +168,34 @@ describe('clients', () => {
     const answers = Array.from({ length: 20 }, () => post(gateway, CHAT, chat('tiny')));
     await eventually(() => expect(bad.requests).toHaveLength(20));
     deployment.add(slow.origin);
-    bad.close();
+    for (const refuse of refusals) refuse();
     for (const answer of answers) expect((await answer).status).toBe(200);
     expect(most).toBe(4);
     noneInFlight(deployment);
+  });
+});
+
+describe('a replica that dies', () => {
+  test('costs no request that had no byte yet: the work on it is gone, so that another attempt is no more load', async () => {
+    let working = 0;
+    let most = 0;
+    const dies = await engine(() => {});
+    const lives = await engine(async (response) => {
+      working += 1;
+      most = Math.max(most, working);
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      working -= 1;
+      answersWhole(response);
+    });
+    const deployment = new FakeDeployment('tiny', [dies.origin]);
+    deployment.holdTimeoutSeconds = 0.5;
+    const gateway = await gatewayFor(deployment);
+    const answers = Array.from({ length: 30 }, () => post(gateway, CHAT, chat('tiny')));
+    await eventually(() => expect(dies.requests).toHaveLength(30));
+    deployment.add(lives.origin);
+    dies.close();
+    for (const answer of answers) expect((await answer).status).toBe(200);
+    expect(most).toBe(30);
   });
 });
 

@@ -212,13 +212,23 @@ export class Forwarder {
     const others = request.deployment.replicas().some(({ serving, podUid }) => serving && !avoid.has(podUid));
     if (!others && !verdict.hold) return false;
     if (!others && verdict.sameReplica && course.retries === 0) avoid.clear();
-    const patience = AbortSignal.timeout(this.#holdTimeoutMs(course));
-    course.endRetry = await course.budget.retry(AbortSignal.any([client.signal, patience]));
-    if (course.endRetry === undefined) return false;
+    if (!verdict.workLost && !(await this.#waitForBudget(course))) return false;
     course.retries += 1;
     this.#metrics.retried(request.deployment, verdict.reason);
     this.#logger.debug({ requestId: request.requestId, reason: verdict.reason, pod: replica.podUid }, 'retry');
     return true;
+  }
+
+  /** Waits for leave to retry as for a replica: within the same time, with heartbeats. False where none was given. */
+  async #waitForBudget(course: Course): Promise<boolean> {
+    const { request, client } = course;
+    const started = performance.now();
+    if (request.stream) client.startHeartbeats(this.#limits.heartbeatMs);
+    const patience = AbortSignal.timeout(this.#holdTimeoutMs(course));
+    course.endRetry = await course.budget.retry(AbortSignal.any([client.signal, patience]));
+    client.stopHeartbeats();
+    course.heldMs += performance.now() - started;
+    return course.endRetry !== undefined;
   }
 
   #remember(replica: Replica, verdict: Verdict): void {

@@ -14,8 +14,14 @@ const ERROR = ['data: {"error":', 'data:{"error":', 'data: {"error" :', 'data: {
 // Only an engine's own field has unescaped quotes; a text that contains these words has backslashes in them.
 const ABORTED = ['"finish_reason":"abort"', '"finish_reason": "abort"'];
 
+/** One of these stands in everything that is looked for below, and in hardly anything else. */
+const SIGNS = ['[DONE]', '"error"', '"abort"'];
+
 /** Looks through whole events of an engine's stream. */
 export function inspectEvents(events: Buffer): Inspection {
+  // A search in a string costs a tenth of one in a buffer, and this runs for every token.
+  const text = events.toString('latin1');
+  if (!SIGNS.some((sign) => text.includes(sign))) return { pass: events };
   const error = firstLineWith(events, ERROR);
   if (error !== -1) {
     const lineEnd = events.indexOf(LF, error);

@@ -53,6 +53,17 @@ test('a replica that failed the request is tried again after a pause, another on
   expect(deployment.listeners).toBe(0);
 });
 
+test.each([
+  ['suspended', 'model_suspended', 503],
+  ['removed', 'model_not_found', 404],
+] as const)('requests that wait for a deployment that is %s are told at once', async (how, code, status) => {
+  const deployment = new FakeDeployment('tiny');
+  const waits = queue().wait(wish(deployment));
+  deployment.end(how);
+  await expect(waits).rejects.toMatchObject({ code, status });
+  expect(deployment.listeners).toBe(0);
+});
+
 test('a request that left or timed out in the moment of its turn takes no share', async () => {
   const deployment = new FakeDeployment('tiny');
   const leave = new AbortController();

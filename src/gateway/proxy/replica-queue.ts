@@ -1,5 +1,5 @@
 /** Requests that wait for a replica, per deployment in order of arrival. */
-import { noReplica, tooManyHeld } from '../errors.ts';
+import { deploymentSuspended, modelNotFound, noReplica, tooManyHeld, type GatewayError } from '../errors.ts';
 import type { GatewayLimits } from '../limits.ts';
 import type { Deployment, Replica, ReplicaPicker } from '../types.ts';
 import type { Ejection } from './ejection.ts';
@@ -21,6 +21,7 @@ interface Waiting {
   readonly wish: ReplicaWish;
   avoid: ReadonlySet<string>;
   readonly take: (lease: Lease) => void;
+  readonly refuse: (error: GatewayError) => void;
 }
 
 interface Queue {
@@ -64,7 +65,7 @@ export class ReplicaQueue {
     const queue = this.#queueOf(wish.deployment);
     if (queue.waiting.size >= this.#limits.heldRequests) throw tooManyHeld(wish.model);
     const { promise, resolve, reject } = Promise.withResolvers<Lease | undefined>();
-    const entry: Waiting = { wish, avoid: wish.avoid, take: resolve };
+    const entry: Waiting = { wish, avoid: wish.avoid, take: resolve, refuse: reject };
     queue.waiting.add(entry);
     // Out of the queue at once: a lease given to an entry that has settled would never be released.
     const gone = (): void => {
@@ -114,6 +115,12 @@ export class ReplicaQueue {
 
   #serve(queue: Queue): void {
     for (const entry of queue.waiting) {
+      const { deployment, model } = entry.wish;
+      if (deployment.removed || deployment.suspended) {
+        queue.waiting.delete(entry);
+        entry.refuse(deployment.removed ? modelNotFound(model) : deploymentSuspended(model));
+        continue;
+      }
       const taken = this.tryTake(entry.wish.deployment, entry.wish, entry.avoid);
       if (taken === undefined) continue;
       queue.waiting.delete(entry);

@@ -92,14 +92,14 @@ describe('before the first byte', () => {
     expect(count).toBe(2);
   });
 
-  test('after two retries it is over: 502 for a request that was being worked on', async () => {
+  test('after two retries it is over: 503 with Retry-After for a request that was being worked on', async () => {
     const engines = [await engine(breaks), await engine(breaks), await engine(breaks), await engine(answersWhole)];
     const deployment = new FakeDeployment(
       'tiny',
       engines.map(({ origin }) => origin),
     );
     const response = await post(await gatewayFor(deployment), CHAT, chat('tiny'));
-    expect(response.status).toBe(502);
+    expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
     expect(await response.json()).toEqual({ error: { ...ERROR, code: 'upstream_error' } });
     expect(engines.map(({ requests }) => requests.length)).toEqual([1, 1, 1, 0]);
     noneInFlight(deployment);

@@ -4,8 +4,8 @@ const LEAST = 3;
 
 /**
  * Bounds the retries of one deployment: at most a fifth of its active requests, and at least three, are second or
- * third attempts at one time. A retry beyond that waits its turn, so that a replica that dies costs no request and yet
- * a deployment that fails as a whole gets at most 20 % more load.
+ * third attempts at one time. A retry beyond that waits its turn, so that a deployment that fails as a whole gets at most
+ * 20 % more load. Attempts whose replica died do not come here: they add no load to what there was.
  */
 export class RetryBudget {
   #active = 0;

@@ -16,6 +16,8 @@ export interface Verdict {
   readonly sameReplica: boolean;
   /** It is worth to wait for a replica where no other serves. */
   readonly hold: boolean;
+  /** The failed attempt's work is gone with its replica or connection: another attempt adds no load to what there was. */
+  readonly workLost: boolean;
 }
 
 type Failure = Exclude<Outcome, { kind: 'complete' } | { kind: 'client-gone' }>;
@@ -24,12 +26,12 @@ type Failure = Exclude<Outcome, { kind: 'complete' } | { kind: 'client-gone' }>;
 export function judge(outcome: Failure, context: { model: string; bodyBytes: number }): Verdict {
   if (outcome.kind === 'answer') return judgeAnswer(outcome.status, outcome.body, context);
   const { reason } = outcome;
-  const base = { reason, retry: true, replica: 'failed', sameReplica: false, hold: true } as const;
+  const base = { reason, retry: true, replica: 'failed', sameReplica: false, hold: true, workLost: false } as const;
   const verdicts: Record<FailureReason, Verdict> = {
-    connect: { ...base, error: replicasUnreachable(context.model) },
-    reset: { ...base, error: upstreamLost(), sameReplica: true },
+    connect: { ...base, error: replicasUnreachable(context.model), workLost: true },
+    reset: { ...base, error: upstreamLost(), sameReplica: true, workLost: true },
     truncated: { ...base, error: upstreamLost() },
-    unresponsive: { ...base, error: upstreamLost() },
+    unresponsive: { ...base, error: upstreamLost(), workLost: true },
     aborted: { ...base, error: upstreamLost(), replica: 'leaving' },
     first_byte_timeout: { ...base, error: upstreamTimeout(), hold: false },
     timeout: { ...base, error: upstreamTimeout(), retry: false },
@@ -40,7 +42,7 @@ export function judge(outcome: Failure, context: { model: string; bodyBytes: num
 
 function judgeAnswer(status: number, body: Buffer, context: { model: string; bodyBytes: number }): Verdict {
   const { error, retry } = engineAnswer(status, body, context);
-  const base = { error, retry: retry !== undefined, sameReplica: false } as const;
+  const base = { error, retry: retry !== undefined, sameReplica: false, workLost: false } as const;
   if (retry === undefined) {
     // A broken engine answers fast and so looks the least busy: its errors count, or it would get nearly everything.
     return error.status >= 500

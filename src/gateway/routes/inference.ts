@@ -1,5 +1,6 @@
 /** POST /chat/completions, /completions and /embeddings. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { BodyBudget } from '../checks/body-budget.ts';
 import { modelOf, parseBody } from '../checks/body.ts';
 import { estimateTokens } from '../checks/estimate.ts';
 import { checkFields } from '../checks/fields.ts';
@@ -35,14 +36,13 @@ interface Parts {
 
 /** Adds the routes under every base. */
 export function addInferenceRoutes(app: FastifyInstance, parts: Parts): void {
-  let bodyBytes = 0;
+  const bodies = new BodyBudget(parts.limits.totalBodyBytes);
+  const reserve = reserveBody(bodies, parts.limits);
   for (const route of ROUTES) {
-    const onRequest = authorize(parts.authenticator, route.name, ['inference']);
+    const onRequest = [authorize(parts.authenticator, route.name, ['inference']), reserve];
     const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
       const bytes = request.body as Buffer | undefined;
       const checked = check(request, bytes, route, parts);
-      if (bodyBytes + checked.body.length > parts.limits.totalBodyBytes) throw gatewayFull();
-      bodyBytes += checked.body.length;
       // From here on the answer is written by ClientResponse alone.
       reply.hijack();
       const client = new ClientResponse(reply.raw, {
@@ -55,12 +55,24 @@ export function addInferenceRoutes(app: FastifyInstance, parts: Parts): void {
       } catch (error) {
         if (!(error instanceof GatewayError)) parts.onError(error);
         client.sendError(error instanceof GatewayError ? error : internalError(error));
-      } finally {
-        bodyBytes -= checked.body.length;
       }
     };
     for (const base of BASES) app.post(`${base}${route.path}`, { onRequest }, handler);
   }
+}
+
+/** Returns the hook that takes room for a body before any of it is read, until its answer has ended. */
+function reserveBody(bodies: BodyBudget, { bodyBytes }: GatewayLimits) {
+  return (request: FastifyRequest, reply: FastifyReply, done: (error?: GatewayError) => void): void => {
+    const declared = Number(request.headers['content-length'] ?? bodyBytes);
+    // One that is too big, or no length at all, is refused before it is read.
+    const bytes = declared >= 0 && declared <= bodyBytes ? declared : 0;
+    const { namespace, name } = keyOf(request);
+    const giveBack = bodies.take(`${namespace}/${name}`, bytes);
+    if (giveBack === undefined) return done(gatewayFull());
+    reply.raw.once('close', giveBack);
+    done();
+  };
 }
 
 function check(request: FastifyRequest, bytes: Buffer | undefined, route: Route, parts: Parts): ForwardRequest {
