@@ -16,11 +16,13 @@ export type ReplicaReason =
   | 'TokenInvalid'
   | 'ModelNotFound'
   | 'ModelGated'
+  | 'UnsupportedArchitecture'
   | 'HubUnreachable'
   | 'DiskFull'
   | 'DownloadFailed'
   | 'ContainerConfigInvalid'
   | 'OutOfMemory'
+  | 'GPUOutOfMemory'
   | 'CrashLooping'
   | 'EngineFailed'
   | 'NotResponding'
@@ -44,11 +46,13 @@ export const REASON_ORDER: readonly ReplicaReason[] = [
   'TokenInvalid',
   'ModelGated',
   'ModelNotFound',
+  'UnsupportedArchitecture',
   'HubUnreachable',
   'DiskFull',
   'DownloadFailed',
   'ContainerConfigInvalid',
   'OutOfMemory',
+  'GPUOutOfMemory',
   'CrashLooping',
   'EngineFailed',
   'NotResponding',

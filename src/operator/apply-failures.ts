@@ -1,5 +1,5 @@
 /** What is shown where the API server did not take the children of a deployment. */
-import { hostileText } from './diagnose/messages.ts';
+import { hostileText, sameButForNumbers } from './diagnose/messages.ts';
 import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
 import { ApiError, describeError } from '../kube/errors.ts';
 import { objectKey, type ObjectReference } from '../kube/types.ts';
@@ -40,10 +40,6 @@ export class ApplyFailures {
       ? `Kubernetes refused a change: ${hostileText(failure.message)}`
       : `Kubernetes did not take a change, and is asked again: ${hostileText(describeError(failure))}`;
     const shown = resource.status?.conditions?.find(({ reason }) => reason === 'ApplyFailed')?.message;
-    return shown !== undefined && withoutNumbers(shown) === withoutNumbers(text) ? shown : text;
+    return shown !== undefined && sameButForNumbers(shown, text) ? shown : text;
   }
-}
-
-function withoutNumbers(text: string): string {
-  return text.replaceAll(/[\w-]*\d[\w-]*/g, '#');
 }

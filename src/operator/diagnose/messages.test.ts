@@ -1,11 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { hostileText, parseDownloadFailure } from './messages.ts';
+import { hostileText, parseDownloadFailure, sameButForNumbers } from './messages.ts';
 
 describe('hostileText', () => {
   test.each([
     ['token hf_abcdefghijklmnop was refused', 'token hf_*** was refused'],
     ['Authorization: Bearer abc.def', 'Authorization: Bearer ***'],
     ['proxy http://user:pass@host/ failed', 'proxy http://***@host/ failed'],
+    ['https://hf_user@host/x and https://a:b@c@host/', 'https://***@host/x and https://***@host/'],
     ['key infer_team_0123456789abcdef0123', 'key infer_***'],
     ['two\nlines\tand\u001b[31m colour', 'two lines and [31m colour'],
   ])('%j becomes %j', (text, expected) => {
@@ -15,6 +16,13 @@ describe('hostileText', () => {
   test('a long text ends within 300 characters', () => {
     expect(hostileText('x'.repeat(5000))).toHaveLength(300);
   });
+});
+
+test.each([
+  ['the size that differs', 'needs 10.5 GiB', 'needs 11 GiB', true],
+  ['the word that differs', 'needs 10.5 GiB', 'has 10.5 GiB', false],
+])('sameButForNumbers sees %s', (_sentence, a, b, same) => {
+  expect(sameButForNumbers(a, b)).toBe(same);
 });
 
 describe('parseDownloadFailure', () => {

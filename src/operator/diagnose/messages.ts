@@ -1,20 +1,34 @@
 /** Text that comes from containers and nodes, made fit for status: it is hostile input. */
 import type { ReplicaReason } from '../../api/conditions.ts';
 
-const MAX_LENGTH = 300;
+/** Characters of a message in status, at most. */
+export const MAX_MESSAGE_LENGTH = 300;
 
 const SECRETS: readonly [RegExp, string][] = [
   [/\bhf_[A-Za-z0-9]{8,}/g, 'hf_***'],
   [/\binfer_[A-Za-z0-9_-]{16,}/g, 'infer_***'],
   [/\b(bearer)\s+[^\s"']+/gi, '$1 ***'],
-  [/(:\/\/)[^\s/@:]+:[^\s/@]+@/g, '$1***@'],
+  // Also a user without a password, which may be a token; up to the last @, since passwords hold some.
+  [/(:\/\/)[^\s/]+@/g, '$1***@'],
 ];
 
-/** Returns `text` on one line of at most 300 characters, without control characters and without anything like a secret. */
-export function hostileText(text: string): string {
+/**
+ * Returns `text` on one line of at most `maxLength` characters, without control characters and without anything like a
+ * secret.
+ */
+export function hostileText(text: string, maxLength = MAX_MESSAGE_LENGTH): string {
   let clean = text.replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
   for (const [pattern, replacement] of SECRETS) clean = clean.replaceAll(pattern, replacement);
-  return clean.length <= MAX_LENGTH ? clean : `${clean.slice(0, MAX_LENGTH - 1)}…`;
+  return clean.length <= maxLength ? clean : `${clean.slice(0, maxLength - 1)}…`;
+}
+
+/** Returns whether two messages differ in numbers and names with numbers at most: such parts change with every try. */
+export function sameButForNumbers(a: string, b: string): boolean {
+  return withoutNumbers(a) === withoutNumbers(b);
+}
+
+function withoutNumbers(text: string): string {
+  return text.replaceAll(/[\w-]*\d[\w-]*(?:\.\d+)*/g, '#');
 }
 
 const DOWNLOAD_REASONS: ReadonlySet<string> = new Set<ReplicaReason>([
