@@ -124,7 +124,14 @@ export interface NetworkPolicy extends KubeObject {
 export interface ContainerState {
   waiting?: { reason?: string; message?: string };
   running?: { startedAt?: string };
-  terminated?: { exitCode: number; reason?: string; message?: string; signal?: number };
+  terminated?: {
+    exitCode: number;
+    reason?: string;
+    message?: string;
+    signal?: number;
+    finishedAt?: string;
+    containerID?: string;
+  };
 }
 
 export interface ContainerStatus {

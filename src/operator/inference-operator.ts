@@ -17,6 +17,7 @@ import { objectKey, parseKey, type Logger } from '../kube/types.ts';
 import { WorkQueue } from '../kube/workqueue.ts';
 import { ApplyFailures } from './apply-failures.ts';
 import { createCaches, type Caches } from './caches.ts';
+import { engineLogReader, EngineLogs } from './engine-logs.ts';
 import { createChannelEnd, Gateways, registerGatewayMetrics } from './gateways.ts';
 import { enqueueOnChange } from './triggers.ts';
 import { registerDeploymentMetrics } from './metrics.ts';
@@ -174,6 +175,7 @@ export class InferenceOperator extends Operator {
       gateways,
       display: this.#display,
       failures: new ApplyFailures(),
+      engineLogs: new EngineLogs({ read: engineLogReader(client), logger: this.#log }),
       settings: this.#settings,
       now: () => new Date(),
     };

@@ -17,6 +17,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ApplyFailures } from './apply-failures.ts';
 import { applyChildren } from './apply.ts';
 import type { Caches } from './caches.ts';
+import type { EngineLogs } from './engine-logs.ts';
 import { BEHIND, gather, type Observation } from './gather.ts';
 import type { GatewayWord } from './gateways.ts';
 import { plan, type Plan, type PlanSettings } from './plan.ts';
@@ -28,6 +29,8 @@ import { DISPLAY_INTERVAL_MS, type TrafficDisplay } from './traffic-display.ts';
 const BEHIND_RETRY_MS = 250;
 /** The deletion of a predecessor's child brings an event; this is for the one that was missed. */
 const DELETION_RETRY_MS = 2_000;
+/** A kubelet that did not give a log is asked again. */
+const LOG_RETRY_MS = 2_000;
 /** Objects without our labels are not watched: whether one that is in the way has gone is looked up. */
 const CONFLICT_RETRY_MS = 30_000;
 
@@ -39,6 +42,7 @@ export interface ReconcileContext {
   gateways: GatewayWord;
   display: TrafficDisplay;
   failures: ApplyFailures;
+  engineLogs: EngineLogs;
   settings: PlanSettings & Pick<Settings, 'gatewayUrl'>;
   now: () => Date;
 }
@@ -72,22 +76,26 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   if (failure && applyFailure === undefined) throw failure;
   const traffic = shownTraffic(observation.resource, context);
   const { gatewayUrl } = settings;
+  // After the children were applied, which a kubelet that does not answer must not hold up.
+  const { causes: engineCauses, unread } = await context.engineLogs.causesOf(observation.pods);
   const status = computeStatus(
-    { observation, plan: planned, decision, applyFailure, traffic: traffic.shown, gatewayUrl },
+    { observation, plan: planned, decision, applyFailure, engineCauses, traffic: traffic.shown, gatewayUrl },
     now(),
   );
   await writeStatus(observation.resource, status, context);
   if (failure) throw failure;
-  return nextPass(planned, traffic.unsettled, drainMs);
+  return nextPass(planned, [
+    ...(traffic.unsettled ? [DISPLAY_INTERVAL_MS] : []),
+    ...(unread ? [LOG_RETRY_MS] : []),
+    ...(drainMs === undefined ? [] : [drainMs]),
+    ...(planned.lookAgainMs === undefined ? [] : [planned.lookAgainMs]),
+  ]);
 }
 
-/** When to look again although nothing changes. */
-function nextPass(planned: Plan, unsettled: boolean, drainMs: number | undefined): ProcessResult {
+/** When to look again although nothing changes; `waits` are the milliseconds after which something is due. */
+function nextPass(planned: Plan, waits: readonly number[]): ProcessResult {
   if (planned.waitsForDeletion) return { requeueAfterMs: DELETION_RETRY_MS };
   if (planned.refusal?.reason === 'NameConflict') return { requeueAfterMs: CONFLICT_RETRY_MS };
-  const waits = [unsettled ? DISPLAY_INTERVAL_MS : undefined, drainMs, planned.lookAgainMs].filter(
-    (wait) => wait !== undefined,
-  );
   return waits.length === 0 ? {} : { requeueAfterMs: Math.min(...waits) };
 }
 

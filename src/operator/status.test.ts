@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { decide } from '../autoscaler/decide.ts';
 import { effectiveSpec } from '../api/defaults.ts';
 import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
-import type { DeploymentStatus } from '../api/kubernetes.ts';
+import type { ContainerStatus, DeploymentStatus } from '../api/kubernetes.ts';
 import {
   hardwareProfile,
   inferenceDeployment,
@@ -13,15 +13,20 @@ import {
 } from '../../test/support/resources.ts';
 import type { Observation } from './gather.ts';
 import { plan } from './plan.ts';
-import { computeStatus } from './status.ts';
+import { computeStatus, type EngineCauses } from './status.ts';
 
 const NOW = new Date('2026-01-01T00:00:00Z');
 
-function statusOf(seen: Observation, applyFailure?: string, now = NOW): InferenceDeploymentStatus {
+function statusOf(
+  seen: Observation,
+  applyFailure?: string,
+  now = NOW,
+  engineCauses: EngineCauses = new Map(),
+): InferenceDeploymentStatus {
   const decision = decide(effectiveSpec(seen.resource.spec));
   const gatewayUrl = 'https://infer.example.com/v1';
   return computeStatus(
-    { observation: seen, plan: plan(seen, INSTALL, NOW), decision, applyFailure, traffic: {}, gatewayUrl },
+    { observation: seen, plan: plan(seen, INSTALL, NOW), decision, applyFailure, engineCauses, traffic: {}, gatewayUrl },
     now,
   );
 }
@@ -80,6 +85,25 @@ describe('computeStatus', () => {
     const crashed = replicaPod({ restartCount: 9, lastState: { terminated: { exitCode: 1 } } });
     const seen = observation({ resource: inferenceDeployment({ minReplicas: 2 }), pods: [loading, crashed] });
     expect(verdicts(statusOf(seen))['Ready']).toBe('False/CrashLooping');
+  });
+
+  test('a crash loop with a known cause shows it, and status does not change while Kubernetes tries again', () => {
+    const message = 'No available memory for the cache blocks. Raise engine.gpuMemoryUtilizationPercent.';
+    const causes = new Map([['pod-1', { reason: 'GPUOutOfMemory' as const, message }]]);
+    const terminated = { exitCode: 1, reason: 'Error', finishedAt: '2026-01-01T00:01:00Z' };
+    const states: Partial<ContainerStatus>[] = [
+      { restartCount: 3, state: { terminated } },
+      { restartCount: 3, state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated } },
+      { restartCount: 4, state: { running: { startedAt: '2026-01-01T00:02:00Z' } }, lastState: { terminated } },
+    ];
+    const seen = states.map((engine) => {
+      const status = statusOf(observation({ pods: [replicaPod(engine)] }), undefined, NOW, causes);
+      expect(status.conditions).toContainEqual(
+        expect.objectContaining({ type: 'Ready', status: 'False', reason: 'GPUOutOfMemory', message }),
+      );
+      return status;
+    });
+    expect(new Set(seen.map((status) => JSON.stringify(status))).size).toBe(1);
   });
 
   test('a refused spec is not ready although replicas still serve', () => {

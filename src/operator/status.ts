@@ -7,6 +7,7 @@ import type { Deployment, Pod } from '../api/kubernetes.ts';
 import { markedAtMs } from '../autoscaler/marks.ts';
 import { MAX_MARKS } from '../autoscaler/victims.ts';
 import { setCondition, type Condition } from '../kube/conditions.ts';
+import type { EngineCause } from './diagnose/engine-log.ts';
 import { hostileText } from './diagnose/messages.ts';
 import { diagnoseReplica, isOver, type ReplicaContext, type ReplicaState } from './diagnose/replica.ts';
 import type { Observation } from './gather.ts';
@@ -23,12 +24,16 @@ import {
   type Verdict,
 } from './verdicts.ts';
 
+export type EngineCauses = ReadonlyMap<string, EngineCause>;
+
 export interface StatusInput {
   observation: Observation;
   plan: Plan;
   decision: Decision;
   /** What the API server answered when the children were applied, if it refused. */
   applyFailure: string | undefined;
+  /** What the logs of failed engines say, by the UID of the pod. */
+  engineCauses: EngineCauses;
   /** The traffic as it is to be shown. */
   traffic: ShownTraffic;
   /** The gateways' base URL, where the install has set one. */
@@ -37,11 +42,11 @@ export interface StatusInput {
 
 /** Returns the whole status of the deployment at `now`. */
 export function computeStatus(input: StatusInput, now: Date): InferenceDeploymentStatus {
-  const { observation, decision, gatewayUrl } = input;
+  const { observation, decision, engineCauses, gatewayUrl } = input;
   const context = replicaContext(observation);
   // Pods that ended for good count only where nothing else tells why there is no replica.
   const live = observation.pods.filter((pod) => !isOver(pod));
-  const states = (live.length > 0 ? live : observation.pods).map((pod) => replicaState(pod, context));
+  const states = (live.length > 0 ? live : observation.pods).map((pod) => replicaState(pod, context, engineCauses));
   const drainingPods = live
     .filter(isMarked)
     .map(({ metadata }) => metadata.uid ?? '')
@@ -78,8 +83,8 @@ function isMarked(pod: Pod): boolean {
 }
 
 /** One that was chosen to go finishes its requests although it could serve more. */
-function replicaState(pod: Pod, context: ReplicaContext): ReplicaState {
-  const state = diagnoseReplica(pod, context);
+function replicaState(pod: Pod, context: ReplicaContext, causes: EngineCauses): ReplicaState {
+  const state = diagnoseReplica(pod, context, causes.get(pod.metadata.uid ?? ''));
   return state.phase === 'ready' && isMarked(pod) ? { phase: 'draining' } : state;
 }
 

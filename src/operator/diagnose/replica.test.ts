@@ -1,7 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
 import { readyPod, replicaPod } from '../../../test/support/resources.ts';
 import type { ContainerStatus, Pod } from '../../api/kubernetes.ts';
-import { diagnoseReplica, type ReplicaContext } from './replica.ts';
+import type { EngineCause } from './engine-log.ts';
+import { diagnoseReplica, engineEnd, type ReplicaContext } from './replica.ts';
 
 const context: ReplicaContext = {
   namespace: 'team-a',
@@ -204,6 +205,63 @@ describe('diagnoseReplica', () => {
     const state = diagnoseReplica(unscheduled('0/1 nodes are available: 1 Insufficient cpu.'), cpu);
     expect(state.problem?.reason).toBe('Unschedulable');
     expect(state.problem?.message).not.toMatch(/GPU/);
+  });
+});
+
+const cause: EngineCause = { reason: 'GPUOutOfMemory', message: 'CUDA out of memory. Lower engine.maxNumSeqs.' };
+const end = { exitCode: 1, reason: 'Error', finishedAt: '2026-01-01T00:01:00Z', containerID: 'containerd://a' };
+
+describe('what the log of an engine says', () => {
+  test.each([
+    ['while the container is over', { restartCount: 0, state: { terminated: end } }],
+    ['while it waits to start again', { restartCount: 4, state: { waiting: {} }, lastState: { terminated: end } }],
+    ['while it runs again', { restartCount: 5, state: { running: {} }, lastState: { terminated: end } }],
+  ])('is shown %s, also in a crash loop', (_sentence, engine) => {
+    expect(diagnoseReplica(replicaPod(engine), context, cause)).toEqual({ phase: 'failed', problem: cause });
+  });
+
+  test('yields to the kernel, which killed the engine for its memory', () => {
+    const pod = replicaPod({ state: { terminated: { exitCode: 137, reason: 'OOMKilled' } } });
+    expect(diagnoseReplica(pod, context, cause).problem?.reason).toBe('OutOfMemory');
+  });
+
+  test('is not shown of an engine that has served since', () => {
+    expect(diagnoseReplica(readyPod(), context, cause)).toEqual({ phase: 'ready' });
+  });
+
+  test('is main memory on a CPU profile', () => {
+    const { accelerator: _none, ...cpu } = context;
+    const { problem } = diagnoseReplica(replicaPod({ lastState: { terminated: end } }), cpu, cause);
+    expect(problem).toEqual({ reason: 'OutOfMemory', message: cause.message });
+  });
+});
+
+describe('engineEnd', () => {
+  test('of one failure is the same while it is the current container and the previous one', () => {
+    const over = engineEnd(replicaPod({ restartCount: 0, state: { terminated: end } }));
+    const waiting = engineEnd(replicaPod({ restartCount: 0, state: { waiting: {} }, lastState: { terminated: end } }));
+    const again = engineEnd(replicaPod({ restartCount: 1, state: { running: {} }, lastState: { terminated: end } }));
+    expect(over).toEqual({ key: 'pod-1/containerd://a/2026-01-01T00:01:00Z', previous: false });
+    expect(waiting).toEqual({ ...over, previous: true });
+    expect(again).toEqual(waiting);
+  });
+
+  test.each([
+    ['serves', { ...readyPod(), metadata: { name: 'p' } }],
+    ['loads for the first time', replicaPod({ state: { running: {} } })],
+    ['has no container yet', replicaPod({}, { containerStatuses: [] })],
+    ['leaves', { ...replicaPod({ state: { terminated: end } }), metadata: { name: 'p', deletionTimestamp: 'x' } }],
+    ['is over for good', replicaPod({ state: { terminated: end } }, { phase: 'Failed' })],
+    ['was killed for its memory', replicaPod({ lastState: { terminated: { ...end, reason: 'OOMKilled' } } })],
+    [
+      'crashed once, served, and does not answer now',
+      replicaPod(
+        { state: { running: { startedAt: '2026-01-01T00:00:10Z' } }, lastState: { terminated: end } },
+        { conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: '2026-01-01T00:05:00Z' }] },
+      ),
+    ],
+  ])('of a replica that %s is not to be read', (_sentence, pod) => {
+    expect(engineEnd(pod)).toBeUndefined();
   });
 });
 

@@ -4,6 +4,7 @@
  */
 import type { ReplicaReason } from '../../api/conditions.ts';
 import type { ContainerStatus, Pod } from '../../api/kubernetes.ts';
+import type { EngineCause } from './engine-log.ts';
 import { hostileText, parseDownloadFailure } from './messages.ts';
 
 export interface ReplicaState {
@@ -26,8 +27,22 @@ export interface ReplicaContext {
 /** From this many restarts on a failing engine is said to loop. */
 const CRASH_LOOP_RESTARTS = 3;
 
-/** Returns the state of the replica `pod`. */
-export function diagnoseReplica(pod: Pod, context: ReplicaContext): ReplicaState {
+/** The kubelet's reason for a container that the kernel killed at its memory limit. */
+const OUT_OF_MEMORY = 'OOMKilled';
+
+/** An end of an engine of which its log may tell the cause. */
+export interface EngineEnd {
+  /** No two ends of engines have the same. */
+  key: string;
+  /** Kubernetes keeps the log as that of the container before the current one. */
+  previous: boolean;
+}
+
+/**
+ * Returns the state of the replica `pod`; `cause` is what the log of its engine says of the last end, where that is
+ * known.
+ */
+export function diagnoseReplica(pod: Pod, context: ReplicaContext, cause?: EngineCause): ReplicaState {
   if (pod.metadata.deletionTimestamp !== undefined) {
     return {
       phase: 'draining',
@@ -45,7 +60,7 @@ export function diagnoseReplica(pod: Pod, context: ReplicaContext): ReplicaState
   return (
     unscheduled(pod, context) ??
     download(status(pod, 'initContainerStatuses', 'download'), context) ??
-    engine(pod, status(pod, 'containerStatuses', 'engine'), context)
+    engine(pod, context, cause)
   );
 }
 
@@ -55,6 +70,22 @@ export function diagnoseReplica(pod: Pod, context: ReplicaContext): ReplicaState
  */
 export function isOver(pod: Pod): boolean {
   return pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
+}
+
+/**
+ * Returns the end of the engine of `pod` that is to be diagnosed by its log; undefined for a replica that serves or
+ * leaves, and for an end that Kubernetes itself explains.
+ */
+export function engineEnd(pod: Pod): EngineEnd | undefined {
+  if (pod.metadata.deletionTimestamp !== undefined || isOver(pod)) return undefined;
+  if (condition(pod, 'Ready')?.status === 'True') return undefined;
+  const container = status(pod, 'containerStatuses', 'engine');
+  const end = container && failedEnd(pod, container);
+  if (end === undefined || end.reason === OUT_OF_MEMORY) return undefined;
+  return {
+    key: `${pod.metadata.uid ?? ''}/${end.containerID ?? ''}/${end.finishedAt ?? ''}`,
+    previous: container?.state?.terminated === undefined,
+  };
 }
 
 function failed(reason: ReplicaReason, message: string): ReplicaState {
@@ -157,7 +188,7 @@ function download(container: ContainerStatus | undefined, context: ReplicaContex
   const blocked = imagePull(container) ?? configuration(container, context);
   if (blocked) return blocked;
   const end = lastEnd(container);
-  if (end?.reason === 'OOMKilled') {
+  if (end?.reason === OUT_OF_MEMORY) {
     return failed('DownloadFailed', 'The download container ran out of memory. Report this: it needs a fixed amount.');
   }
   if (end) {
@@ -169,32 +200,44 @@ function download(container: ContainerStatus | undefined, context: ReplicaContex
     : starting('Scheduling', 'The node prepares a replica.');
 }
 
-function engine(pod: Pod, container: ContainerStatus | undefined, context: ReplicaContext): ReplicaState {
+/** How the engine ended that does not serve now; undefined for one that has answered since it was started again. */
+function failedEnd(pod: Pod, container: ContainerStatus): End | undefined {
+  // Any end is a failure, also with exit code 0: an engine that a probe gave up on may shut down in order.
+  return container.state?.running && wasReady(pod, container) ? undefined : lastEnd(container);
+}
+
+function engine(pod: Pod, context: ReplicaContext, cause: EngineCause | undefined): ReplicaState {
+  const container = status(pod, 'containerStatuses', 'engine');
   if (container === undefined) return starting('Scheduling', 'The node prepares a replica.');
   const blocked = imagePull(container) ?? configuration(container, context);
   if (blocked) return blocked;
   if (container.state?.running && wasReady(pod, container)) {
     return failed('NotResponding', `A replica stopped answering its health probe. See: ${logs(context, false)}`);
   }
-  // Any end is a failure, also with exit code 0: an engine that a probe gave up on may shut down in order.
-  const end = lastEnd(container);
-  if (end) return engineFailure(end, container, context);
+  const end = failedEnd(pod, container);
+  if (end) return engineFailure(end, container, context, cause);
   if (!container.state?.running) return starting('Scheduling', 'The node prepares a replica.');
   return starting('Loading', 'The engine loads the model.');
 }
 
 function engineFailure(
-  end: { exitCode: number; reason?: string },
+  end: End,
   container: ContainerStatus,
   context: ReplicaContext,
+  cause: EngineCause | undefined,
 ): ReplicaState {
-  const see = `See: ${logs(context, true)}`;
-  if (end.reason === 'OOMKilled') {
+  if (end.reason === OUT_OF_MEMORY) {
     return failed(
       'OutOfMemory',
       `The engine used more host memory than profile ${context.profileName} allows. Raise resources.limits.memory of the profile.`,
     );
   }
+  if (cause) {
+    // vLLM speaks of GPU memory also where it runs on CPUs.
+    const onCpu = cause.reason === 'GPUOutOfMemory' && context.accelerator === undefined;
+    return failed(onCpu ? 'OutOfMemory' : cause.reason, cause.message);
+  }
+  const see = `See: ${logs(context, true)}`;
   return container.restartCount >= CRASH_LOOP_RESTARTS
     ? failed('CrashLooping', `The engine ends with exit code ${end.exitCode} again and again. ${see}`)
     : failed('EngineFailed', `The engine ended with exit code ${end.exitCode}. ${see}`);
