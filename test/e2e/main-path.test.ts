@@ -212,6 +212,32 @@ describe('main path', () => {
     await remove('llama-8b-offline');
   }, 90_000);
 
+  test('an engine without enough GPU memory is told in its own words while it crashes again and again, until it is mended', async () => {
+    const deployment = example('inference-deployment.yaml');
+    deployment.metadata.name = 'memory';
+    deployment.spec = { ...deployment.spec, minReplicas: 1, engine: { gpuMemoryUtilizationPercent: 10 } };
+    await apply(deployment);
+    const message = await expectReason('memory', 'GPUOutOfMemory');
+    expect(message).toBe(
+      'No available memory for the cache blocks. Raise engine.gpuMemoryUtilizationPercent, set engine.quantization, or choose a hardwareProfile with more memory.',
+    );
+    const told = new Set<string>();
+    const path = 'jsonpath={.items[0].status.containerStatuses[0].restartCount}';
+    await eventually(
+      async () => {
+        told.add(JSON.stringify(await ready('memory')));
+        const restarts = await k('get', 'pods', '-l', 'infer.dev/deployment=memory', '-o', path);
+        expect(Number(restarts)).toBeGreaterThanOrEqual(3);
+      },
+      120_000,
+      300,
+    );
+    expect(told.size).toBe(1);
+    await k('patch', 'infer', 'memory', '--type=merge', '-p', '{"spec":{"engine":{"gpuMemoryUtilizationPercent":90}}}');
+    await expectReason('memory', 'Serving');
+    await remove('memory');
+  }, 300_000);
+
   test("the platform team's example is a profile; one whose image does not exist is said", async () => {
     const profile = parse(readFileSync(join(repositoryRoot, 'examples/hardware-profile.yaml'), 'utf8')) as {
       metadata: { name: string };

@@ -91,6 +91,12 @@ describe('the model on disk', () => {
   });
 });
 
+test('a share of memory that leaves none for the KV cache ends it', async () => {
+  const simulator = start(['--gpu-memory-utilization', '0.1']);
+  expect((await simulator.ended).code).toBe(1);
+  expect(simulator.output()).toContain('ValueError: No available memory for the cache blocks.');
+});
+
 describe('the environment', () => {
   test('an unknown argument ends it with 2, as argparse does', async () => {
     const simulator = start(['--max-model-length', '4096']);

@@ -77,6 +77,20 @@ function checkEnvironment(args: VllmArguments): void {
   }
 }
 
+/** Real weights take memory; here a share below this leaves nothing for the KV cache. */
+const SMALLEST_MEMORY_SHARE = 0.2;
+
+function checkMemory(args: VllmArguments): void {
+  if (args.gpuMemoryUtilization >= SMALLEST_MEMORY_SHARE) return;
+  throw new ModelError(
+    'ValueError',
+    'EngineCore',
+    'No available memory for the cache blocks. Try increasing `gpu_memory_utilization` when initializing the engine ' +
+      '(this flag also controls CPU memory reservation on the CPU backend, despite its name). ' +
+      'See https://docs.vllm.ai/en/latest/configuration/conserving_memory/ for more details.',
+  );
+}
+
 function checkLength(args: VllmArguments, model: Model, settings: SimulatorSettings): void {
   const length = args.maxModelLen ?? model.maxPositionEmbeddings;
   if (length > model.maxPositionEmbeddings) {
@@ -121,6 +135,7 @@ async function load(args: VllmArguments, settings: SimulatorSettings, failure: F
     const slow = failure?.mode === 'slow-load' ? (failure.after ?? 600) : settings.loadSeconds;
     await new Promise((resolve) => setTimeout(resolve, (slow * 1000) / settings.speed));
     failWhileLoading(failure, args);
+    checkMemory(args);
     const tokens = (settings.kvBlocks * BLOCK_TOKENS).toLocaleString('en-US');
     print(logged('EngineCore', 'INFO', 'kv_cache_utils.py:1319', `GPU KV cache size: ${tokens} tokens`));
     return model;
