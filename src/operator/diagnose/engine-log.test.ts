@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import {
   configurationFailure,
@@ -278,6 +280,30 @@ const rows: [sentence: string, log: string, reason: string, message: string][] =
     'The engine ended with FileNotFoundError while it served. Its log says more.',
   ],
 ];
+
+/** What vLLM 0.32.0 (CPU) printed; only paths and addresses were changed. */
+const recorded: [log: string, reason: string, message: string][] = [
+  [
+    'context',
+    'EngineFailed',
+    "User-specified max_model_len (9999999) is greater than the derived max_model_len (max_position_embeddings=16384.0 or model_max_length=None in model's config.json). Lower engine.maxModelLen.",
+  ],
+  [
+    'memory',
+    'OutOfMemory',
+    'Available memory on node 0 (16.86/18.84 GiB) on kv cache allocation is less than requested memory for kv (-0.87/0.0 GiB). Free memory on the node, or change engine.gpuMemoryUtilizationPercent, which counts for main memory too.',
+  ],
+  [
+    'weights',
+    'EngineFailed',
+    'Error while deserializing header: invalid header length. The weights are damaged or incomplete: delete the pod to download them again, or repair the files of model.claim.',
+  ],
+];
+
+test.each(recorded)('the log of a real vLLM that failed by its %s is told', (name, reason, message) => {
+  const file = join(import.meta.dirname, '../../../test/vllm-sim/recorded', `${name}.txt`);
+  expect(classifyEngineLog(readFileSync(file, 'utf8'))).toEqual({ reason, message });
+});
 
 describe('classifyEngineLog', () => {
   test.each(rows)('%s', (_sentence, log, reason, message) => {

@@ -69,6 +69,11 @@ const RULES: readonly Rule[] = [
     next: 'Lower engine.gpuMemoryUtilizationPercent, which counts for main memory too, or free memory on the node.',
   },
   {
+    says: /Available memory on node \S{1,12} \([^)]{1,40}\) on kv cache allocation is less than requested memory for kv \([^)]{1,40}\)/,
+    reason: 'OutOfMemory',
+    next: 'Free memory on the node, or change engine.gpuMemoryUtilizationPercent, which counts for main memory too.',
+  },
+  {
     says: /DefaultCPUAllocator: (?:can't allocate|not enough) memory|\[Errno 12\] Cannot allocate memory/,
     serving: true,
     reason: 'OutOfMemory',
