@@ -26,7 +26,15 @@ function statusOf(
   const decision = decide(effectiveSpec(seen.resource.spec));
   const gatewayUrl = 'https://infer.example.com/v1';
   return computeStatus(
-    { observation: seen, plan: plan(seen, INSTALL, NOW), decision, applyFailure, engineCauses, traffic: {}, gatewayUrl },
+    {
+      observation: seen,
+      plan: plan(seen, INSTALL, NOW),
+      decision,
+      applyFailure,
+      engineCauses,
+      traffic: {},
+      gatewayUrl,
+    },
     now,
   );
 }
