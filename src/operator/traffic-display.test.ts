@@ -74,3 +74,10 @@ test('is looked at again until both what is shown and what there is have come to
   show(at(0));
   expect(unsettled).toBe(false);
 });
+
+test('is looked at again while it is not yet known, and not for ever where there is no gateway', () => {
+  show(undefined, 0);
+  expect([shown, unsettled]).toEqual([{}, true]);
+  show(undefined, 30_000);
+  expect([shown, unsettled]).toEqual([{}, false]);
+});

@@ -34,8 +34,10 @@ export class TrafficDisplay {
     const { traffic, silentMs, nowMs } = input;
     const before = pickShown(shown);
     if (traffic === undefined) {
-      const kept = silentMs < SILENCE_MS ? before : {};
-      return { shown: kept, unsettled: !isAtRest(kept) };
+      // Not yet known, by a leader that is new, or not known any more: either way it is looked at again.
+      const passing = silentMs < SILENCE_MS;
+      const kept = passing ? before : {};
+      return { shown: kept, unsettled: passing || !isAtRest(kept) };
     }
     const next = roundedTraffic(traffic);
     const unsettled = !isAtRest(before) || !isAtRest(next);
