@@ -31,15 +31,13 @@ export interface Served {
   /** A deployment of one replica. */
   model: string;
   key: string;
-  /** Tokens that take its engine some seconds; 1,500 where it is absent. */
-  longAnswer?: number;
-  /** How late its engine's metrics may be; a second where it is absent. */
-  engineSeconds?: number;
+  /** Whether the engine's own count of running requests is checked: it has to be told at once. */
+  countsRunning: boolean;
 }
 
 /** Returns for each check `ok` or what was wrong. Throws an Error where the client made none. */
 export async function runChecks(client: OpenAIClient, base: string, served: Served): Promise<Record<string, string>> {
-  const { cluster, namespace, model, key, longAnswer = 1_500, engineSeconds = 1 } = served;
+  const { cluster, namespace, model, key, countsRunning } = served;
   const program = await client.program();
   const engine = { namespace, service: `infer-${model}`, port: ENGINE_PORT };
   const output = await withPortForward(
@@ -52,9 +50,7 @@ export async function runChecks(client: OpenAIClient, base: string, served: Serv
           INFER_API_KEY: key,
           MODEL: model,
           INFER_NAMESPACE: namespace,
-          INFER_ENGINE_METRICS: `${engineUrl}/metrics`,
-          LONG_ANSWER: String(longAnswer),
-          ENGINE_SECONDS: String(engineSeconds),
+          ...(countsRunning && { INFER_ENGINE_METRICS: `${engineUrl}/metrics` }),
         };
         const options = { env: environment, timeoutMs: 120_000 };
         return await tryRun(program, [join(import.meta.dirname, client.script)], options);

@@ -27,8 +27,6 @@ const READY_TIMEOUT_MS = 10 * 60_000;
 /** How long the stream that outlives its pod is meant to take: well beyond the hold before SIGTERM. */
 const LONG_ANSWER_SECONDS = 15;
 const PROBE_TOKENS = 400;
-/** While vLLM generates on two cores its /metrics answers only after seconds. */
-const METRICS_SECONDS = 10;
 /** What the pod itself finds: its user, and whether its root file system takes a file. */
 const SELF_CHECK = `
 import os, pwd
@@ -81,13 +79,16 @@ async function checkPod(cluster: Cluster, pod: string): Promise<void> {
   assert.deepEqual([known, writable], ['False', 'False']);
 }
 
-/** The official openai clients through the gateway, under every base. */
+/**
+ * The official openai clients through the gateway, under every base. What a disconnect does to the engine's count is left
+ * to the conformance tests: with a model that is faster than vLLM's API server, that server sees neither a disconnect nor
+ * a request for its metrics for seconds, also where a client is connected to it directly.
+ */
 async function checkClients(cluster: Cluster): Promise<void> {
   const client = clientOf(cluster.kubeconfig);
   const key = await createApiKey(client, NAMESPACE, 'e2e-vllm');
   await client.close();
-  const longAnswer = MAX_MODEL_LENGTH - 1_000;
-  const served = { cluster, namespace: NAMESPACE, model: DEPLOYMENT, key, longAnswer, engineSeconds: METRICS_SECONDS };
+  const served = { cluster, namespace: NAMESPACE, model: DEPLOYMENT, key, countsRunning: false };
   for (const openai of CLIENTS) {
     for (const base of BASES) {
       const checks = await runChecks(openai, base, served);
