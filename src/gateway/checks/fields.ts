@@ -23,14 +23,20 @@ const REFUSED: readonly (readonly [path: string, why: string])[] = [
   ['priority', 'the order of requests is not for clients to choose.'],
 ];
 
+/** Split once: every request is looked through for all of them. */
+const REFUSED_PATHS = REFUSED.map(([path, why]) => {
+  const [first = '', second] = path.split('.');
+  return { path, first, second, why };
+});
+
 /**
  * Checks the fields that this gateway acts on or refuses; all others are the engine's to judge.
  * Numbers must be JSON numbers: the engine would also take "100" for 100 and pass the cap.
  * @throws GatewayError 400 that names the field
  */
 export function checkFields(body: Body, caps: Caps): void {
-  for (const [path, why] of REFUSED) {
-    if (isGiven(at(body, path))) throw refusedField(path, why);
+  for (const { path, first, second, why } of REFUSED_PATHS) {
+    if (isGiven(body[first]) && isGiven(at(body, first, second))) throw refusedField(path, why);
   }
   boolean(body, 'stream');
   integer(body, 'n', 1, caps.maxChoices);
@@ -57,8 +63,7 @@ function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-function at(body: Body, path: string): unknown {
-  const [first = '', second] = path.split('.');
+function at(body: Body, first: string, second: string | undefined): unknown {
   const value = Object.hasOwn(body, first) ? body[first] : undefined;
   if (second === undefined || typeof value !== 'object' || value === null) return second === undefined ? value : null;
   return Object.hasOwn(value, second) ? (value as Body)[second] : undefined;
