@@ -29,12 +29,13 @@ const deployment: Deployment = {
   replicas: () => [replica],
   onReplicasChange: () => () => undefined,
 };
+const served = { id: 'bench', deployment, engineModel: 'bench', parent: undefined };
 const key = { metadata: { namespace: 'bench', name: 'bench' }, spec: { keyId, hash } };
 
 const gateway = createGateway({
   registry: {
-    resolve: (_, model) => (model === deployment.name ? deployment : undefined),
-    list: () => [deployment],
+    resolve: (_, model) => (model === served.id ? served : undefined),
+    list: () => [served],
   },
   authenticator: createAuthenticator((wanted) => (wanted === keyId ? [key] : [])),
   pick: createPicker(0),

@@ -3,6 +3,7 @@ import type { APIKey } from '../api/generated/api-key.ts';
 import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
 import type { Endpoint, EndpointSlice } from '../api/kubernetes.ts';
 import { DEPLOYMENT_LABEL, DEPLOYMENT_UID_LABEL, SERVICE_NAME_LABEL } from '../api/labels.ts';
+import { modelNameKeys } from '../api/model-names.ts';
 import { apiKeys, endpointSlices, inferenceDeployments } from '../api/resources.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { Informer } from '../kube/informer.ts';
@@ -24,6 +25,15 @@ export interface CacheOptions {
   metrics: KubeMetrics;
 }
 
+/** By which names a deployment may be asked for, and from which namespaces. */
+export const DEPLOYMENT_INDEXES = {
+  modelName: modelNameKeys,
+  reachedFrom: ({ metadata: { namespace = '' }, spec: { allowKeysFrom = [] } }: InferenceDeployment) => [
+    namespace,
+    ...allowKeysFrom,
+  ],
+};
+
 /** Returns the informers, not started. Slices are found by the `uid` of their deployment. */
 export function createCaches(options: CacheOptions): Caches {
   const { watchNamespace, ...rest } = options;
@@ -32,15 +42,23 @@ export function createCaches(options: CacheOptions): Caches {
     inferenceDeployments: new Informer({
       ...common,
       resource: inferenceDeployments,
-      decode: ({ metadata, spec: { model, holdTimeoutSeconds, suspend }, status }) => ({
+      decode: ({
+        metadata,
+        spec: { model, holdTimeoutSeconds, suspend, aliases, adapters, allowKeysFrom },
+        status,
+      }) => ({
         metadata: identityOf(metadata),
         spec: {
           model,
           ...(holdTimeoutSeconds !== undefined && { holdTimeoutSeconds }),
           ...(suspend !== undefined && { suspend }),
+          ...(aliases && { aliases }),
+          ...(adapters && { adapters: adapters.map(({ name }) => ({ name })) }),
+          ...(allowKeysFrom && { allowKeysFrom }),
         },
         ...(status?.replicas?.drainingPods && { status: { replicas: { drainingPods: status.replicas.drainingPods } } }),
       }),
+      indexes: DEPLOYMENT_INDEXES,
     }),
     endpointSlices: new Informer({
       ...common,

@@ -46,12 +46,6 @@ describe('what vLLM answers', () => {
       { status: 400, message: 'The engine refused the request.' },
     ],
     ['no such route', 404, Buffer.from('{"detail":"Not Found"}'), { status: 404, param: 'model', code: null }],
-    [
-      'no such model',
-      404,
-      vllm(404, 'NotFoundError', 'The model `tiny` does not exist.', 'model'),
-      { status: 404, code: 'model_not_found', message: expect.stringContaining('ns/tiny') },
-    ],
     ['a refusal of the gateway itself', 401, Buffer.from('{"error":"Unauthorized"}'), { status: 502 }],
     ['a redirect', 307, Buffer.from(''), { status: 502, code: 'upstream_error' }],
     [
@@ -76,7 +70,14 @@ describe('what vLLM answers', () => {
     ['overloaded', 503, vllm(503, 'QueueOverflowError', 'The server is overloaded')],
     ['bad_gateway', 502, Buffer.from('<html>')],
     ['bad_gateway', 504, Buffer.from('')],
+    ['other_revision', 404, vllm(404, 'NotFoundError', 'The model `tiny:sql` does not exist.', 'model')],
   ])('%s: another replica may do better', (retry, status, body) => {
     expect(engineAnswer(status, body, CONTEXT).retry).toBe(retry);
+  });
+
+  test('an adapter that no replica has yet is asked for again, by the name that the client sent', () => {
+    const { error } = engineAnswer(404, vllm(404, 'NotFoundError', 'The model `tiny:sql` does not exist.'), CONTEXT);
+    expect(error).toMatchObject({ status: 503, code: 'model_not_ready', headers: { 'retry-after': '10' } });
+    expect(error.message).toContain('`ns/tiny`');
   });
 });

@@ -2,7 +2,7 @@
 import {
   bodyTooLarge,
   engineFailed,
-  modelNotFound,
+  modelNotLoaded,
   refusedByEngine,
   replicasFull,
   badUpstream,
@@ -14,7 +14,7 @@ import {
 export interface EngineAnswer {
   readonly error: GatewayError;
   /** Undefined where the request itself is at fault and every replica would answer the same. */
-  readonly retry?: 'draining' | 'overloaded' | 'bad_gateway' | 'engine_dead';
+  readonly retry?: 'draining' | 'overloaded' | 'bad_gateway' | 'engine_dead' | 'other_revision';
 }
 
 interface EngineError {
@@ -36,7 +36,7 @@ export function engineAnswer(
   // Inside a stream the status is the error's own code.
   const effective = status === 200 ? (parsed.status ?? 500) : status;
   if (effective >= 500) return serverError(effective, parsed, context.model);
-  if (effective === 404) return { error: notFound(parsed, context.model) };
+  if (effective === 404) return notFound(parsed, context.model);
   if (effective === 413) return { error: bodyTooLarge(context.bodyBytes) };
   if (effective === 429) return { error: replicasFull(context.model), retry: 'overloaded' };
   // Redirects, and refusals of the gateway itself, are not the client's business.
@@ -54,12 +54,13 @@ function serverError(status: number, { message, type }: EngineError, model: stri
   return { error: engineFailed() };
 }
 
-function notFound(parsed: EngineError, model: string): GatewayError {
+function notFound(parsed: EngineError, model: string): EngineAnswer {
   // FastAPI's own 404: this engine has no such route, an embedding model no chat for example.
   if (parsed.type === 'detail') {
-    return refusedByEngine(404, null, `The model \`${model}\` does not support this endpoint.`, 'model');
+    return { error: refusedByEngine(404, null, `The model \`${model}\` does not support this endpoint.`, 'model') };
   }
-  return modelNotFound(model);
+  // Only what the deployment's spec has is asked for: this replica began before the adapter was added.
+  return { error: modelNotLoaded(model), retry: 'other_revision' };
 }
 
 function parse(body: Buffer): EngineError {

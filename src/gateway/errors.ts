@@ -126,6 +126,11 @@ export function noReplica(model: string, waitedSeconds: number): GatewayError {
   return unavailable('model_not_ready', message, 10);
 }
 
+/** A rollout that brings an adapter is under way. */
+export function modelNotLoaded(model: string): GatewayError {
+  return unavailable('model_not_ready', `No replica that serves \`${model}\` is ready yet. Try again shortly.`, 10);
+}
+
 /** Retrying does not help until somebody starts it. */
 export function deploymentSuspended(model: string): GatewayError {
   const message = `\`${model}\` is stopped by its owner (spec.suspend); ask them to start it again.`;

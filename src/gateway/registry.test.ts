@@ -1,11 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
 import { inferenceDeployment } from '../../test/support/resources.ts';
 import type { APIKey } from '../api/generated/api-key.ts';
-import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
+import type { InferenceDeployment, InferenceDeploymentSpec } from '../api/generated/inference-deployment.ts';
 import type { EndpointSlice } from '../api/kubernetes.ts';
 import { InformerCache, type Change } from '../kube/informer-cache.ts';
 import { objectKey, type KubeObject } from '../kube/types.ts';
+import { DEPLOYMENT_INDEXES } from './caches.ts';
 import { DeploymentRegistry } from './registry.ts';
+import type { TrackedDeployment } from './tracked-deployment.ts';
 import type { AuthenticatedKey } from './types.ts';
 
 function fail(_key: string, error: unknown): void {
@@ -59,9 +61,18 @@ function apiKey({ namespace, name, keyId }: AuthenticatedKey, deployments?: stri
   return { metadata: { namespace, name }, spec: { keyId, hash: '', ...(deployments && { deployments }) } };
 }
 
-function deployment(name: string, namespace = 'team-a', uid = `uid-${name}`): InferenceDeployment {
-  const { spec } = inferenceDeployment();
+function deployment(
+  name: string,
+  namespace = 'team-a',
+  uid = `uid-${name}`,
+  more: Partial<InferenceDeploymentSpec> = {},
+): InferenceDeployment {
+  const { spec } = inferenceDeployment(more);
   return { metadata: { name, namespace, uid, creationTimestamp: '2026-11-22T10:00:00Z' }, spec };
+}
+
+function claims(name: string, aliases: string[], uid = `uid-${name}`): InferenceDeployment {
+  return deployment(name, 'team-a', uid, { aliases });
 }
 
 /** A slice of the Service of `chat`; each pod as `UID`, `UID!` (not ready). */
@@ -88,7 +99,7 @@ function setUp(): {
   slices: Cache<EndpointSlice>;
   keys: Cache<APIKey>;
 } {
-  const resources = new Cache<InferenceDeployment>();
+  const resources = new Cache<InferenceDeployment>(DEPLOYMENT_INDEXES);
   const slices = new Cache<EndpointSlice>({
     uid: ({ metadata }) => [metadata.labels?.['infer.dev/deployment-uid'] ?? ''],
   });
@@ -99,20 +110,35 @@ function setUp(): {
   return { registry, resources, slices, keys };
 }
 
+/** The deployment that `model` means. */
+function found(registry: DeploymentRegistry, model = 'chat', key = KEY): TrackedDeployment | undefined {
+  return registry.resolve(key, model)?.deployment;
+}
+
+/** The names of GET /models. */
+function listed(registry: DeploymentRegistry, key = KEY): string[] {
+  return registry.list(key).map(({ id }) => id);
+}
+
 /** The replicas of `chat`, with `!` behind those that do not serve. */
 function replicas(registry: DeploymentRegistry): string[] | undefined {
-  const found = registry.resolve(KEY, 'chat')?.replicas();
-  return found?.map(({ podUid, serving }) => `${podUid}${serving ? '' : '!'}`);
+  const all = found(registry)?.replicas();
+  return all?.map(({ podUid, serving }) => `${podUid}${serving ? '' : '!'}`);
 }
 
 describe('a model', () => {
   test('is the name of a deployment, alone or after its namespace', () => {
     const { registry, resources } = setUp();
     resources.put(deployment('chat'));
-    const found = registry.resolve(KEY, 'chat');
-    expect(found).toMatchObject({ namespace: 'team-a', name: 'chat', uid: 'uid-chat', created: 1795341600 });
-    expect(found?.holdTimeoutSeconds).toBe(50);
-    expect(registry.resolve(KEY, 'team-a/chat')).toBe(found);
+    const chat = found(registry);
+    expect(chat).toMatchObject({ namespace: 'team-a', name: 'chat', uid: 'uid-chat', created: 1795341600 });
+    expect(chat?.holdTimeoutSeconds).toBe(50);
+    expect(registry.resolve(KEY, 'team-a/chat')).toEqual({
+      id: 'team-a/chat',
+      deployment: chat,
+      engineModel: 'chat',
+      parent: undefined,
+    });
   });
 
   test.each(['', '/', 'Chat', 'team-a/', '/chat', 'team-a/team-a/chat', 'team-b/chat', 'chat/', '__proto__'])(
@@ -128,19 +154,19 @@ describe('a model', () => {
     const { registry, resources } = setUp();
     resources.put(deployment('chat', 'team-a'));
     resources.put(deployment('chat', 'team-b', 'uid-b'));
-    expect(registry.resolve(OTHER_KEY, 'chat')?.uid).toBe('uid-b');
+    expect(found(registry, 'chat', OTHER_KEY)?.uid).toBe('uid-b');
     expect(registry.resolve(OTHER_KEY, 'team-a/chat')).toBeUndefined();
-    expect(registry.list(OTHER_KEY).map(({ uid }) => uid)).toEqual(['uid-b']);
+    expect(registry.list(OTHER_KEY).map(({ deployment: { uid } }) => uid)).toEqual(['uid-b']);
   });
 
   test.each([[['chat', 'elsewhere']], [['team-a/chat']]])('is reached by a key for %j, others are not', (allowed) => {
     const { registry, resources, keys } = setUp();
     for (const name of ['other', 'chat', 'another']) resources.put(deployment(name));
-    expect(registry.list(KEY).map(({ name }) => name)).toEqual(['another', 'chat', 'other']);
+    expect(listed(registry)).toEqual(['another', 'chat', 'other']);
     keys.put(apiKey(KEY, allowed));
     expect(registry.resolve(KEY, 'chat')).toBeDefined();
     expect(registry.resolve(KEY, 'other')).toBeUndefined();
-    expect(registry.list(KEY).map(({ name }) => name)).toEqual(['chat']);
+    expect(listed(registry)).toEqual(['chat']);
   });
 
   test('is unknown once its deployment or the key is gone', () => {
@@ -154,6 +180,126 @@ describe('a model', () => {
     expect(registry.resolve(KEY, 'chat')).toBeUndefined();
     expect(registry.list(KEY)).toEqual([]);
     expect(registry.all()).toEqual([]);
+  });
+});
+
+describe('an alias', () => {
+  test('is another name of its deployment, in its namespace alone', () => {
+    const { registry, resources } = setUp();
+    resources.put(claims('chat', ['Llama-3.1', 'llama']));
+    expect(registry.resolve(KEY, 'llama')).toMatchObject({ id: 'llama', engineModel: 'chat' });
+    expect(found(registry, 'team-a/Llama-3.1')).toBe(found(registry));
+    expect(registry.resolve(KEY, 'LLAMA')).toBeUndefined();
+    expect(registry.resolve(OTHER_KEY, 'llama')).toBeUndefined();
+    expect(listed(registry)).toEqual(['Llama-3.1', 'chat', 'llama']);
+    resources.put(claims('chat', ['llama']));
+    expect(registry.resolve(KEY, 'Llama-3.1')).toBeUndefined();
+  });
+
+  test.each([[['old', 'new']], [['new', 'old']]])('of two deployments is the older one’s, seen as %j', (order) => {
+    const { registry, resources } = setUp();
+    const all: Record<string, InferenceDeployment> = { old: claims('old', ['llama']), new: claims('new', ['llama']) };
+    if (all['new']) all['new'].metadata.creationTimestamp = '2026-11-22T10:00:01Z';
+    for (const name of order) if (all[name]) resources.put(all[name]);
+    expect(found(registry, 'llama')?.name).toBe('old');
+    expect(listed(registry)).toEqual(['llama', 'new', 'old']);
+    resources.remove(claims('old', []));
+    expect(found(registry, 'llama')?.name).toBe('new');
+  });
+
+  test('yields to an id, which goes by age no more', () => {
+    const { registry, resources } = setUp();
+    resources.put(claims('chat', ['llama'], 'uid-1'));
+    resources.put(deployment('llama', 'team-a', 'uid-2'));
+    expect(found(registry, 'llama')?.name).toBe('llama');
+    expect(listed(registry)).toEqual(['chat', 'llama']);
+    resources.remove(deployment('llama', 'team-a', 'uid-2'));
+    expect(found(registry, 'llama')?.name).toBe('chat');
+  });
+
+  test('of a deployment that a key may not reach is unknown to it', () => {
+    const { registry, resources, keys } = setUp();
+    resources.put(claims('chat', ['llama']));
+    keys.put(apiKey(KEY, ['llama', 'other']));
+    expect(registry.resolve(KEY, 'llama')).toBeUndefined();
+    keys.put(apiKey(KEY, ['chat']));
+    expect(found(registry, 'llama')?.name).toBe('chat');
+  });
+});
+
+describe('an adapter', () => {
+  const SQL = { adapters: [{ name: 'sql', id: 'org/lora' }], aliases: ['llama'], allowKeysFrom: ['team-b'] };
+
+  test('is named after its model, by id or alias, and its engine knows it by the id', () => {
+    const { registry, resources } = setUp();
+    resources.put(deployment('chat', 'team-a', 'uid-chat', SQL));
+    for (const [model, parent] of [
+      ['chat:sql', 'chat'],
+      ['llama:sql', 'llama'],
+      ['team-a/chat:sql', 'team-a/chat'],
+    ] as const) {
+      expect(registry.resolve(KEY, model)).toMatchObject({ id: model, engineModel: 'chat:sql', parent });
+    }
+    expect(registry.resolve(OTHER_KEY, 'team-a/llama:sql')).toMatchObject({ engineModel: 'chat:sql' });
+    expect(registry.list(KEY).map(({ id, parent }) => [id, parent])).toEqual([
+      ['chat', undefined],
+      ['chat:sql', 'chat'],
+      ['llama', undefined],
+    ]);
+    expect(registry.list(OTHER_KEY).map(({ id, parent }) => [id, parent])).toContainEqual([
+      'team-a/chat:sql',
+      'team-a/chat',
+    ]);
+  });
+
+  test.each(['chat:', 'chat:python', 'sql', ':sql', 'chat:sql:sql', 'chat:sql/', 'chat/sql', 'chat:chat'])(
+    '%j is unknown',
+    (model) => {
+      const { registry, resources } = setUp();
+      resources.put(deployment('chat', 'team-a', 'uid-chat', SQL));
+      expect(registry.resolve(KEY, model)).toBeUndefined();
+    },
+  );
+});
+
+describe('a deployment that lets keys of another namespace in', () => {
+  const SHARED = { allowKeysFrom: ['team-b'], aliases: ['llama'] };
+
+  test('is reached by its namespace and id or alias, never by the id alone', () => {
+    const { registry, resources } = setUp();
+    resources.put(deployment('chat', 'team-a', 'uid-chat', SHARED));
+    resources.put(deployment('private'));
+    expect(found(registry, 'team-a/chat', OTHER_KEY)?.uid).toBe('uid-chat');
+    expect(found(registry, 'team-a/llama', OTHER_KEY)?.uid).toBe('uid-chat');
+    for (const model of ['chat', 'llama', 'team-b/chat', 'team-a/private']) {
+      expect(registry.resolve(OTHER_KEY, model)).toBeUndefined();
+    }
+    expect(listed(registry, OTHER_KEY)).toEqual(['team-a/chat', 'team-a/llama']);
+    expect(listed(registry)).toEqual(['chat', 'llama', 'private']);
+    resources.put(deployment('chat'));
+    expect(registry.resolve(OTHER_KEY, 'team-a/chat')).toBeUndefined();
+    expect(listed(registry, OTHER_KEY)).toEqual([]);
+  });
+
+  test('stands beside one of the same name in the namespace of the key', () => {
+    const { registry, resources } = setUp();
+    resources.put(deployment('chat', 'team-a', 'uid-a', SHARED));
+    resources.put(deployment('chat', 'team-b', 'uid-b'));
+    expect(found(registry, 'chat', OTHER_KEY)?.uid).toBe('uid-b');
+    expect(found(registry, 'team-a/chat', OTHER_KEY)?.uid).toBe('uid-a');
+    expect(listed(registry, OTHER_KEY)).toEqual(['chat', 'team-a/chat', 'team-a/llama']);
+  });
+
+  test.each([
+    [['chat'], false],
+    [['team-b/chat'], false],
+    [['team-a/chat'], true],
+  ])('is reached by a key for %j: %j', (allowed, reached) => {
+    const { registry, resources, keys } = setUp();
+    resources.put(deployment('chat', 'team-a', 'uid-chat', SHARED));
+    keys.put(apiKey(OTHER_KEY, allowed));
+    expect(registry.resolve(OTHER_KEY, 'team-a/chat') !== undefined).toBe(reached);
+    expect(listed(registry, OTHER_KEY).length > 0).toBe(reached);
   });
 });
 
@@ -173,7 +319,7 @@ describe('the replicas of a deployment', () => {
     const { registry, resources, slices } = setUp();
     resources.put(deployment('chat'));
     slices.put(slice('one', ['a']));
-    const chat = registry.resolve(KEY, 'chat');
+    const chat = found(registry);
     const replica = chat?.replicas()[0];
     slices.put(slice('one', ['a!', 'b']));
     slices.put(slice('two', ['a']));
@@ -189,12 +335,11 @@ describe('the replicas of a deployment', () => {
     const { registry, resources, slices } = setUp();
     resources.put(deployment('chat'));
     slices.put(slice('one', ['a']));
-    const replica = registry.resolve(KEY, 'chat')?.replicas()[0];
+    const replica = found(registry)?.replicas()[0];
     const moved = slice('one', ['a']);
     slices.put({ ...moved, endpoints: [{ addresses: ['10.9.9.9'], targetRef: { kind: 'Pod', uid: 'a' } }] });
     expect(
-      registry
-        .resolve(KEY, 'chat')
+      found(registry)
         ?.replicas()
         .map(({ origin }) => origin),
     ).toEqual(['http://10.9.9.9:8000']);
@@ -224,9 +369,9 @@ describe('the replicas of a deployment', () => {
     const { registry, resources, slices } = setUp();
     resources.put(deployment('chat'));
     slices.put(slice('one', ['a']));
-    const before = registry.resolve(KEY, 'chat');
+    const before = found(registry);
     resources.put(deployment('chat', 'team-a', 'uid-new'));
-    expect(registry.resolve(KEY, 'chat')?.uid).toBe('uid-new');
+    expect(found(registry)?.uid).toBe('uid-new');
     expect(replicas(registry)).toEqual([]);
     expect(before?.replicas()).toEqual([]);
   });
@@ -237,7 +382,7 @@ describe('who waits for a replica', () => {
     const { registry, resources, slices } = setUp();
     resources.put(deployment('chat'));
     let told = 0;
-    const stop = registry.resolve(KEY, 'chat')?.onReplicasChange(() => (told += 1));
+    const stop = found(registry)?.onReplicasChange(() => (told += 1));
     const seen = (): number => told;
     slices.put(slice('one', ['a!']));
     expect(seen()).toBe(0);
@@ -259,7 +404,7 @@ describe('who waits for a replica', () => {
     resources.put(deployment('chat'));
     slices.put(slice('one', ['a']));
     let told = 0;
-    registry.resolve(KEY, 'chat')?.onReplicasChange(() => (told += 1));
+    found(registry)?.onReplicasChange(() => (told += 1));
     resources.remove(deployment('chat'));
     expect(told).toBe(1);
   });
@@ -267,10 +412,10 @@ describe('who waits for a replica', () => {
   test('sees a changed hold timeout on the deployment that it has', () => {
     const { registry, resources } = setUp();
     resources.put(deployment('chat'));
-    const chat = registry.resolve(KEY, 'chat');
+    const chat = found(registry);
     const changed = deployment('chat');
     resources.put({ ...changed, spec: { ...changed.spec, holdTimeoutSeconds: 7 } });
-    expect(registry.resolve(KEY, 'chat')).toBe(chat);
+    expect(found(registry)).toBe(chat);
     expect(chat?.holdTimeoutSeconds).toBe(7);
   });
 });

@@ -2,16 +2,17 @@
 import { SERVICE_NAME_LABEL, DEPLOYMENT_UID_LABEL } from '../api/labels.ts';
 import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
 import type { EndpointSlice } from '../api/kubernetes.ts';
+import { engineModelName, modelNameKey, ownerOfName, parseModelName } from '../api/model-names.ts';
 import type { Informer } from '../kube/informer.ts';
 import { childName } from '../operator/resources/names.ts';
 import type { Caches } from './caches.ts';
 import { replicaAddresses } from './endpoints.ts';
 import { TrackedDeployment } from './tracked-deployment.ts';
-import type { AuthenticatedKey, Registry } from './types.ts';
+import type { AuthenticatedKey, Registry, ServedModel } from './types.ts';
 
 /** What of the informers the registry uses. */
 export interface RegistryCaches {
-  inferenceDeployments: Pick<Informer<InferenceDeployment>, 'onChange'>;
+  inferenceDeployments: Pick<Informer<InferenceDeployment>, 'onChange' | 'byIndex'>;
   endpointSlices: Pick<Informer<EndpointSlice>, 'onChange' | 'byIndex'>;
   apiKeys: Pick<Caches['apiKeys'], 'get'>;
 }
@@ -26,7 +27,6 @@ export interface RegistryObserver {
 
 export class DeploymentRegistry implements Registry {
   readonly #caches: RegistryCaches;
-  readonly #byNamespace = new Map<string, Map<string, TrackedDeployment>>();
   readonly #byUid = new Map<string, TrackedDeployment>();
   readonly #observer: RegistryObserver;
 
@@ -44,17 +44,21 @@ export class DeploymentRegistry implements Registry {
     });
   }
 
-  resolve(key: AuthenticatedKey, model: string): TrackedDeployment | undefined {
-    const slash = model.indexOf('/');
-    if (slash !== -1 && model.slice(0, slash) !== key.namespace) return undefined;
-    const found = this.#byNamespace.get(key.namespace)?.get(model.slice(slash + 1));
-    return found !== undefined && this.#allows(key)(found) ? found : undefined;
+  resolve(key: AuthenticatedKey, model: string): ServedModel<TrackedDeployment> | undefined {
+    const { namespace = key.namespace, name, adapter } = parseModelName(model);
+    const resource = this.#ownerOf(namespace, name);
+    if (resource === undefined || !this.#reachedBy(key)(resource)) return undefined;
+    if (adapter === undefined) return this.#served(resource, model);
+    const known = resource.spec.adapters?.some((candidate) => candidate.name === adapter);
+    return known ? this.#served(resource, model, adapter) : undefined;
   }
 
-  list(key: AuthenticatedKey): TrackedDeployment[] {
-    return [...(this.#byNamespace.get(key.namespace)?.values() ?? [])]
-      .filter(this.#allows(key))
-      .toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  list(key: AuthenticatedKey): ServedModel<TrackedDeployment>[] {
+    return this.#caches.inferenceDeployments
+      .byIndex('reachedFrom', key.namespace)
+      .filter(this.#reachedBy(key))
+      .flatMap((resource) => this.#modelsOf(resource, key.namespace))
+      .toSorted((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   /** Returns all deployments. */
@@ -62,13 +66,45 @@ export class DeploymentRegistry implements Registry {
     return [...this.#byUid.values()];
   }
 
+  /** Who serves a name in a namespace: an id, or an alias. */
+  #ownerOf(namespace: string, name: string): InferenceDeployment | undefined {
+    return ownerOfName(name, this.#caches.inferenceDeployments.byIndex('modelName', modelNameKey(namespace, name)));
+  }
+
   /** A key that was removed since it was checked reaches nothing. */
-  #allows(key: AuthenticatedKey): (deployment: TrackedDeployment) => boolean {
+  #reachedBy(key: AuthenticatedKey): (resource: InferenceDeployment) => boolean {
     const resource = this.#caches.apiKeys.get(key);
     if (resource === undefined) return () => false;
     const { deployments } = resource.spec;
-    return ({ namespace, name }) =>
-      deployments === undefined || deployments.includes(name) || deployments.includes(`${namespace}/${name}`);
+    return ({ metadata: { namespace = '', name }, spec: { allowKeysFrom } }) => {
+      const own = namespace === key.namespace;
+      if (!own && !allowKeysFrom?.includes(key.namespace)) return false;
+      return (
+        deployments === undefined || deployments.includes(`${namespace}/${name}`) || (own && deployments.includes(name))
+      );
+    };
+  }
+
+  /** All that a deployment serves, by the names for keys of `from`; an alias that belongs to another one is not among it. */
+  #modelsOf(resource: InferenceDeployment, from: string): ServedModel<TrackedDeployment>[] {
+    const { namespace = '', name, uid } = resource.metadata;
+    const { aliases = [], adapters = [] } = resource.spec;
+    const prefix = namespace === from ? '' : `${namespace}/`;
+    const owned = aliases.filter((alias) => this.#ownerOf(namespace, alias)?.metadata.uid === uid);
+    return [
+      ...[name, ...owned].map((model) => this.#served(resource, prefix + model)),
+      ...adapters.map((adapter) => this.#served(resource, `${prefix}${name}:${adapter.name}`, adapter.name)),
+    ].filter((model) => model !== undefined);
+  }
+
+  #served(
+    { metadata: { name, uid = '' } }: InferenceDeployment,
+    id: string,
+    adapter?: string,
+  ): ServedModel<TrackedDeployment> | undefined {
+    const deployment = this.#byUid.get(uid);
+    const parent = adapter === undefined ? undefined : id.slice(0, -`:${adapter}`.length);
+    return deployment && { id, deployment, engineModel: engineModelName(name, adapter), parent };
   }
 
   #put(resource: InferenceDeployment): void {
@@ -79,9 +115,6 @@ export class DeploymentRegistry implements Registry {
     }
     const added = new TrackedDeployment(resource);
     this.#byUid.set(added.uid, added);
-    const names = this.#byNamespace.get(added.namespace) ?? new Map<string, TrackedDeployment>();
-    names.set(added.name, added);
-    this.#byNamespace.set(added.namespace, names);
     this.#refresh(added);
     // It may be in the middle of a scale-down that waits for the word of every gateway.
     if (resource.status?.replicas?.drainingPods !== undefined) this.#observer.touch?.(added);
@@ -91,9 +124,6 @@ export class DeploymentRegistry implements Registry {
     const removed = this.#byUid.get(uid);
     if (removed === undefined) return;
     this.#byUid.delete(uid);
-    const names = this.#byNamespace.get(removed.namespace);
-    names?.delete(removed.name);
-    if (names?.size === 0) this.#byNamespace.delete(removed.namespace);
     removed.remove();
     this.#observer.forget?.(removed);
   }

@@ -41,7 +41,7 @@ export type Scope = 'inference' | 'files' | 'view' | 'admin';
 export interface AuthenticatedKey {
   /** The public part: the only part that logs and metrics may name. */
   readonly keyId: string;
-  /** The namespace whose deployments it reaches. */
+  /** The namespace whose deployments it reaches, beside those of others that let its keys in. */
   readonly namespace: string;
   /** Name of the APIKey resource. */
   readonly name: string;
@@ -53,11 +53,25 @@ export interface Authenticator {
   authenticate(authorization: string | undefined, now: Date): AuthenticatedKey | undefined;
 }
 
+/** A model as clients name it. */
+export interface ServedModel<D extends Deployment = Deployment> {
+  /** What a client sends as `model`. */
+  readonly id: string;
+  readonly deployment: D;
+  /** What its engines call it. */
+  readonly engineModel: string;
+  /** Of a LoRA adapter: the id of the model that it adapts. */
+  readonly parent: string | undefined;
+}
+
 export interface Registry {
-  /** Returns the deployment that `model` (`[NAMESPACE/]ID`) means for this key; undefined also for one it may not reach. */
-  resolve(key: AuthenticatedKey, model: string): Deployment | undefined;
-  /** Returns the deployments that the key reaches, by name. */
-  list(key: AuthenticatedKey): Deployment[];
+  /**
+   * Returns what `model` (`[NAMESPACE/]NAME[:ADAPTER]`) means for this key; undefined for what does not exist and, so that
+   * nobody can tell, for what the key may not reach.
+   */
+  resolve(key: AuthenticatedKey, model: string): ServedModel | undefined;
+  /** Returns the models that the key reaches, each by the name that the key's requests must send, in order. */
+  list(key: AuthenticatedKey): ServedModel[];
 }
 
 /**

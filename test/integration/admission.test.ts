@@ -181,16 +181,37 @@ describe('a deployment', () => {
         startupTimeoutSeconds: 7200,
         drainTimeoutSeconds: 0,
         holdTimeoutSeconds: 300,
+        adapters: [
+          { name: 'sql', id: 'org/lora-sql', revision: 'v1.0' },
+          { name: 'python', id: 'org/lora-python' },
+        ],
+        aliases: ['llama', 'Llama-3.1_8B'],
+        allowKeysFrom: ['team-b', 'team-c'],
         podLabels: { 'cost-center': '42', 'Team_a.b': '' },
         restartedAt: '2026-11-22T10:00:00+01:00',
         suspend: true,
       },
     ],
     ['a claim at the root of its volume', { model: { claim: { name: 'weights' } } }],
+    [
+      'adapters in a claim',
+      {
+        model: { claim: { name: 'weights', path: 'llama' } },
+        adapters: [
+          { name: 'sql', path: 'loras/sql' },
+          { name: 'root', path: 'v1.0' },
+        ],
+      },
+    ],
     ['a claim with dots in its path', { model: { claim: { name: 'weights', path: 'a/b.c/..d/v1.0' } } }],
   ])('with %s is accepted', async (_, spec) => {
     expect(await refused(manifest('InferenceDeployment', spec))).toBe('');
   });
+});
+
+test('a key for a deployment of another namespace is accepted', async () => {
+  const spec = { ...valid['APIKey'], deployments: ['llama-8b', 'team-b/mistral'] };
+  expect(await refused(manifest('APIKey', spec))).toBe('');
 });
 
 describe('a profile', () => {

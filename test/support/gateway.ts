@@ -16,6 +16,7 @@ import type {
   Replica,
   ReplicaPicker,
   Scope,
+  ServedModel,
 } from '../../src/gateway/types.ts';
 
 export const KEY = 'sk-test';
@@ -105,15 +106,21 @@ export interface RunningGateway {
   close(graceMs?: number): Promise<void>;
 }
 
+function served(deployment: Deployment, id: string): ServedModel {
+  return { id, deployment, engineModel: deployment.name, parent: undefined };
+}
+
 /** Starts a gateway that knows these deployments, all in the namespace of the keys. */
 export async function startGateway(
   deployments: readonly Deployment[],
   limits: Partial<GatewayLimits> = {},
 ): Promise<RunningGateway> {
   const registry: Registry = {
-    resolve: ({ namespace }, model) =>
-      deployments.find(({ name }) => name === model || `${namespace}/${name}` === model),
-    list: () => [...deployments],
+    resolve: ({ namespace }, model) => {
+      const found = deployments.find(({ name }) => name === model || `${namespace}/${name}` === model);
+      return found && served(found, model);
+    },
+    list: () => deployments.map((deployment) => served(deployment, deployment.name)),
   };
   const metrics = new MetricsRegistry();
   const load = new LoadTracker();

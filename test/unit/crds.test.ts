@@ -99,9 +99,6 @@ describe('crds/', () => {
         'spec.minReplicas',
         'spec.maxReplicas',
         'spec.scaling',
-        'spec.adapters',
-        'spec.aliases',
-        'spec.allowKeysFrom',
         'spec.requestsPerMinute',
         'spec.tokensPerMinute',
         'spec.maxStreams',
@@ -109,7 +106,6 @@ describe('crds/', () => {
         'spec.modelCache.type',
         'spec.rollout',
         'spec.podLabels',
-        'spec.deployments',
         'spec.scopes',
       ].sort(),
     );

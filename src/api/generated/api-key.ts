@@ -2,7 +2,7 @@
 import type { ObjectMeta } from '../../kube/types.ts';
 
 /**
- * APIKey is a key by which a client calls the deployments of its namespace. Only a hash of the key is stored, so the resource can be kept in Git. Infer's gateway checks the key of each request.
+ * APIKey is a key by which a client calls the deployments of its namespace, and those of others that let it in. Only a hash of the key is stored, so the resource can be kept in Git. Infer's gateway checks the key of each request.
  */
 export interface APIKey {
   apiVersion?: 'infer.dev/v1alpha1';
@@ -29,7 +29,7 @@ export interface APIKeySpec {
    */
   scopes?: ('inference' | 'files' | 'view' | 'admin')[];
   /**
-   * deployments are the names of the deployments in the key's namespace that it reaches. NAMESPACE/NAME, for those of other namespaces, is not supported by this version of Infer yet. Default: all of its own namespace. Example [llama-8b, mistral].
+   * deployments are the names of the deployments that the key reaches, with their aliases and adapters: NAME of one in its own namespace, NAMESPACE/NAME of one in another that lists the key's namespace in its allowKeysFrom. Default: all of its own namespace, and all that let its keys in. Example [llama-8b, team-b/mistral].
    *
    * Items: One deployment.
    */

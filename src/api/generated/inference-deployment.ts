@@ -31,17 +31,17 @@ export interface InferenceDeploymentSpec {
   scaling?: InferenceDeploymentSpecScaling;
   engine?: InferenceDeploymentSpecEngine;
   /**
-   * adapters are LoRA adapters that are served beside the model; clients send ID:NAME as `model`. Default none. It is not supported by this version of Infer yet. Example [{name: sql, id: my-org/lora-sql}].
+   * adapters are LoRA adapters (PEFT's format, as safetensors) that each replica serves beside the model; clients send DEPLOYMENT:NAME as `model`. A change starts new replicas. Up to 8 take part in one batch, of ranks up to 64; a hardware profile changes that by --max-loras and --max-lora-rank among its args. Default none. Example [{name: sql, id: my-org/lora-sql}].
    */
   adapters?: InferenceDeploymentSpecAdaptersItem[];
   /**
-   * aliases are further names that clients may send as `model`. Default none. It is not supported by this version of Infer yet. Example [llama].
+   * aliases are further names that clients may send as `model`. In a namespace the name of a deployment comes before an alias, and of deployments with one alias the oldest has it; the others say NameConflict in their conditions and take no change until they drop it. Default none. Example [llama].
    *
    * Items: One alias.
    */
   aliases?: string[];
   /**
-   * allowKeysFrom are namespaces whose API keys may also call this deployment. Default none: only keys of its own namespace. It is not supported by this version of Infer yet. Example [team-b].
+   * allowKeysFrom are namespaces whose API keys may also call this deployment; their clients send NAMESPACE/NAME as `model`. To all others it does not exist. Default none: only keys of its own namespace. Example [team-b].
    *
    * Items: Name of one namespace.
    */
@@ -176,17 +176,21 @@ export interface InferenceDeploymentSpecEngine {
  */
 export interface InferenceDeploymentSpecAdaptersItem {
   /**
-   * name is what clients send after the colon. Example sql.
+   * name is what clients send after the colon; it differs from the deployment's name and aliases. Example sql.
    */
   name: string;
   /**
-   * id is the adapter's name on Hugging Face, as ORGANISATION/NAME. Example my-org/lora-sql.
+   * id is the adapter's name on Hugging Face, as ORGANISATION/NAME; the token of the model is used for it, too. No default; leave it out where the model comes from a claim. Example my-org/lora-sql.
    */
-  id: string;
+  id?: string;
   /**
    * revision is the branch, tag or commit of the adapter. Default: the branch main. Example v1.0.
    */
   revision?: string;
+  /**
+   * path is the folder that holds adapter_config.json and adapter_model.safetensors in the volume of model.claim, relative to the root of the volume. No default; leave it out where the model comes from Hugging Face. Example loras/sql.
+   */
+  path?: string;
 }
 /**
  * status is what Infer observed; only Infer writes it.

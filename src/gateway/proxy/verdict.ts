@@ -49,7 +49,9 @@ function judgeAnswer(status: number, body: Buffer, context: { model: string; bod
       ? { ...base, reason: 'engine_error', replica: 'failed', hold: false }
       : { ...base, reason: 'refused', replica: 'fine', hold: false };
   }
-  // An overloaded one works, at its limit: leaving it out would move its load to the others.
-  if (retry === 'overloaded') return { ...base, reason: retry, replica: 'fine', hold: false };
+  // An overloaded one works, at its limit: leaving it out would move its load to the others. One of another revision
+  // lacks an adapter, and nothing else.
+  if (retry === 'overloaded' || retry === 'other_revision')
+    return { ...base, reason: retry, replica: 'fine', hold: false };
   return { ...base, reason: retry, replica: retry === 'draining' ? 'leaving' : 'failed', hold: true };
 }

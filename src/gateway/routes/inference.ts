@@ -78,19 +78,20 @@ function reserveBody(bodies: BodyBudget, { bodyBytes }: GatewayLimits) {
 function check(request: FastifyRequest, bytes: Buffer | undefined, route: Route, parts: Parts): ForwardRequest {
   const body = parseBody(bytes);
   const clientModel = modelOf(body);
-  const deployment = parts.registry.resolve(keyOf(request), clientModel);
-  request.context.deployment = deployment;
-  if (deployment === undefined) throw modelNotFound(clientModel);
+  const model = parts.registry.resolve(keyOf(request), clientModel);
+  request.context.deployment = model?.deployment;
+  if (model === undefined) throw modelNotFound(clientModel);
+  const { deployment, engineModel } = model;
   if (deployment.suspended) throw deploymentSuspended(clientModel);
   checkFields(body, parts.limits);
   const raw = bytes ?? Buffer.alloc(0);
   return {
     deployment,
     path: `/v1${route.path}`,
-    body: clientModel === deployment.name ? raw : withModel(raw, deployment.name),
+    body: clientModel === engineModel ? raw : withModel(raw, engineModel),
     stream: route.generates && body['stream'] === true,
     requestId: request.id,
-    engineModel: deployment.name,
+    engineModel,
     clientModel,
     estimatedTokens: estimateTokens(body, raw.length, route.generates),
   };

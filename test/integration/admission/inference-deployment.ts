@@ -101,16 +101,11 @@ export const deploymentMistakes: Mistake[] = [
     spec: { minReplicas: 2, maxReplicas: 3 },
     answer: 'spec.maxReplicas: Forbidden: maxReplicas above minReplicas (autoscaling) is not supported by this version',
   },
-  ...Object.entries({
-    scaling: { targetRps: 10 },
-    adapters: [{ name: 'sql', id: 'org/lora' }],
-    aliases: ['llama'],
-    allowKeysFrom: ['team-b'],
-  }).map(([field, value]) => ({
-    sentence: `${field}, which no version does yet`,
-    spec: { [field]: value },
-    answer: `spec.${field}: Forbidden: ${field} is not supported by this version of Infer yet; remove it`,
-  })),
+  {
+    sentence: 'scaling, which no version does yet',
+    spec: { scaling: { targetRps: 10 } },
+    answer: 'spec.scaling: Forbidden: scaling is not supported by this version of Infer yet; remove it',
+  },
   {
     sentence: 'no time to wait for a replica',
     spec: { holdTimeoutSeconds: 0 },
@@ -146,15 +141,71 @@ export const deploymentMistakes: Mistake[] = [
     },
     answer: 'spec.adapters[1]: Duplicate value',
   },
+  ...['a/b', 'a:b', 'Sql', ''].map((name) => ({
+    sentence: `an adapter with the name ${JSON.stringify(name)}`,
+    spec: { adapters: [{ name, id: 'org/lora' }] },
+    answer: 'spec.adapters[0].name: Invalid value: "string": write a name that starts with a letter',
+  })),
   {
-    sentence: 'an alias with a slash',
-    spec: { aliases: ['org/llama'] },
+    sentence: 'an adapter with the name of its deployment',
+    spec: { adapters: [{ name: 'sample', id: 'org/lora' }] },
+    answer: "spec.adapters holds an adapter with the deployment's own name; write a name that says what it adapts to",
+  },
+  {
+    sentence: 'an adapter with the name of an alias',
+    spec: { aliases: ['llama', 'sql'], adapters: [{ name: 'sql', id: 'org/lora' }] },
+    answer: 'spec.adapters: Invalid value: "object": an adapter has the name of an alias; write another name for it',
+  },
+  ...[
+    ['with nothing but a name', { name: 'sql' }],
+    ['from a volume', { name: 'sql', path: 'loras/sql' }],
+    ['from a volume, too', { name: 'sql', id: 'org/lora', path: 'loras/sql' }],
+  ].map(([sentence = '', adapter]) => ({
+    sentence: `an adapter ${sentence as string} for a model from Hugging Face`,
+    spec: { adapters: [{ name: 'other', id: 'org/other' }, adapter] },
+    answer:
+      'spec.adapters: Invalid value: "object": with a model from Hugging Face (model.id) each adapter comes from there',
+  })),
+  {
+    sentence: 'an adapter from Hugging Face for a model from a volume',
+    spec: { model: { claim: { name: 'weights' } }, adapters: [{ name: 'sql', id: 'org/lora' }] },
+    answer:
+      'spec.adapters: Invalid value: "object": with a model from a volume (model.claim) each adapter comes from that',
+  },
+  {
+    sentence: 'a revision of an adapter from a volume',
+    spec: { model: { claim: { name: 'weights' } }, adapters: [{ name: 'sql', path: 'sql', revision: 'main' }] },
+    answer: 'spec.adapters[0].revision: Forbidden: a revision belongs to an adapter from Hugging Face (id)',
+  },
+  ...['/loras/sql', '../sql', 'a//b', './a', ''].map((path) => ({
+    sentence: `the path ${JSON.stringify(path)} of an adapter`,
+    spec: { model: { claim: { name: 'weights' } }, adapters: [{ name: 'sql', path }] },
+    answer: 'spec.adapters[0].path: Invalid value: "string": write the folder of the adapter relative to the root',
+  })),
+  ...['org/llama', 'llama:sql', '-llama', 'llama ', ''].map((alias) => ({
+    sentence: `the alias ${JSON.stringify(alias)}`,
+    spec: { aliases: [alias] },
     answer: 'spec.aliases[0]: Invalid value: "string": write a name of letters, digits',
+  })),
+  {
+    sentence: 'its own name as an alias',
+    spec: { aliases: ['llama', 'sample'] },
+    answer: "spec.aliases holds the deployment's own name, which clients may send anyway; remove it there.",
+  },
+  {
+    sentence: 'an alias twice',
+    spec: { aliases: ['llama', 'llama'] },
+    answer: 'spec.aliases[1]: Duplicate value: "llama"',
   },
   {
     sentence: 'keys from a namespace by pattern',
     spec: { allowKeysFrom: ['team-*'] },
     answer: 'spec.allowKeysFrom[0]: Invalid value: "string": write the name of a namespace',
+  },
+  {
+    sentence: 'keys from a namespace twice',
+    spec: { allowKeysFrom: ['team-b', 'team-b'] },
+    answer: 'spec.allowKeysFrom[1]: Duplicate value: "team-b"',
   },
   {
     sentence: 'a number format of another engine',
