@@ -14,6 +14,7 @@ import {
   MANAGED_BY_LABEL,
   REPLICA_COMPONENT,
 } from '../api/labels.ts';
+import { modelNameKeys } from '../api/model-names.ts';
 import {
   catalogModels,
   deployments,
@@ -75,6 +76,7 @@ export function createCaches(options: CacheOptions): Caches {
         profile: (resource) => [effectiveSpec(resource.spec).hardwareProfile],
         modelId: (resource) => (resource.spec.model.id === undefined ? [] : [resource.spec.model.id]),
         uid: ({ metadata: { uid } }) => (uid === undefined ? [] : [uid]),
+        modelName: modelNameKeys,
       },
     }),
     hardwareProfiles: new Informer({ ...common, namespace, resource: hardwareProfiles, decode: withoutManagedFields }),

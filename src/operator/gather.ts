@@ -4,6 +4,7 @@ import type { Deployment, NetworkPolicy, Pod, PodDisruptionBudget, Service } fro
 import { effectiveSpec } from '../api/defaults.ts';
 import type { HardwareProfile } from '../api/generated/hardware-profile.ts';
 import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
+import { lostAlias } from '../api/model-names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject, ObjectReference, Resource } from '../kube/types.ts';
 import type { Caches } from './caches.ts';
@@ -19,6 +20,8 @@ export interface Children {
 
 export interface Observation {
   resource: InferenceDeployment;
+  /** The first of its aliases that belongs to another deployment. */
+  lostAlias: { alias: string; owner: InferenceDeployment } | undefined;
   profile: HardwareProfile | undefined;
   catalogueEngine: EngineSettings | undefined;
   children: Children;
@@ -64,6 +67,7 @@ export async function gather(
   ]);
   return {
     resource,
+    lostAlias: lostAlias(resource, (key) => caches.inferenceDeployments.byIndex('modelName', key)),
     profile: caches.hardwareProfiles.get({ namespace: inferNamespace, name: spec.hardwareProfile }),
     catalogueEngine: catalogueEngine(caches, spec.model.id),
     children: { deployment, service, disruptionBudget, networkPolicy },

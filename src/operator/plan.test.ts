@@ -59,6 +59,17 @@ describe('plan', () => {
     expect(plan(observation({ profile: allowed }), INSTALL, NOW).refusal).toBeUndefined();
   });
 
+  test('an alias of another deployment is refused, with who has it and what to do', () => {
+    const owner = { ...observation().resource, metadata: { name: 'older', namespace: 'team-a' } };
+    const lost = plan(observation({ lostAlias: { alias: 'llama', owner } }), INSTALL, NOW);
+    expect(lost).toMatchObject({ mayScaleDown: true, refusal: { reason: 'NameConflict' } });
+    expect(lost.children).toBeUndefined();
+    expect(lost.lookAgainMs).toBeUndefined();
+    expect(lost.refusal?.message).toMatch(/^The alias llama belongs to deployment older, .* Remove it here or there/);
+    const taken = plan(observation({ lostAlias: { alias: 'older', owner } }), INSTALL, NOW);
+    expect(taken.refusal?.message).toMatch(/^The alias older is the name of a deployment .* Choose another alias/);
+  });
+
   test('a refused spec may still be scaled down, one whose Deployment is not ours may not', () => {
     expect(plan(observation({ profile: undefined }), INSTALL, NOW).mayScaleDown).toBe(true);
     const foreign = live(1, ['kubectl']);
@@ -80,6 +91,7 @@ describe('plan', () => {
     const planned = plan(withDeployment(foreign), INSTALL, NOW);
     expect(planned.children).toBeUndefined();
     expect(planned.refusal).toMatchObject({ reason: 'NameConflict', message: expect.stringMatching(/infer-chat/) });
+    expect(planned.lookAgainMs).toBe(30_000);
   });
 
   test('the child of a deleted resource of the same name is waited for, not taken over', () => {

@@ -17,7 +17,7 @@ export interface Plan {
   refusal?: { reason: RefusalReason; message: string };
   /** A child of a deleted resource of the same name is still going: wait until Kubernetes has deleted it. */
   waitsForDeletion: boolean;
-  /** After this long a rollout that waits for room goes on without it. */
+  /** After this long something is due although nothing changes: a rollout that waits for room goes on without it. */
   lookAgainMs?: number;
   /** The spec is refused, but the live Deployment is ours. */
   mayScaleDown?: boolean;
@@ -29,6 +29,8 @@ export interface Plan {
   };
 }
 
+/** Objects without our labels are not watched: whether one that is in the way has gone is looked up. */
+const FOREIGN_LOOK_AGAIN_MS = 30_000;
 /** Of a profile that does not say; the CRD names it, too. */
 const GPU_WAIT_SECONDS = 30;
 
@@ -44,11 +46,12 @@ export function plan(observation: Observation, settings: PlanSettings, now: Date
   if (ownership.foreign) {
     return {
       waitsForDeletion: false,
+      lookAgainMs: FOREIGN_LOOK_AGAIN_MS,
       refusal: { reason: 'NameConflict', message: conflictMessage(ownership.foreign) },
     };
   }
   if (ownership.going) return { waitsForDeletion: true };
-  const refusal = profileRefusal(observation, settings);
+  const refusal = aliasRefusal(observation) ?? profileRefusal(observation, settings);
   if (refusal || profile === undefined) {
     return { waitsForDeletion: false, mayScaleDown: true, ...(refusal && { refusal }) };
   }
@@ -85,6 +88,18 @@ function replicasToSend(live: Deployment | undefined): number | undefined {
   if (live === undefined) return 0;
   const others = ownersOf(live, ['spec', 'replicas']).filter((manager) => manager !== RECONCILER_MANAGER);
   return others.length > 0 ? undefined : (live.spec.replicas ?? 0);
+}
+
+/** Gateways, too, send what asks for the alias to its owner. */
+function aliasRefusal({ lostAlias }: Observation): Plan['refusal'] {
+  if (lostAlias === undefined) return undefined;
+  const { alias, owner } = lostAlias;
+  const { name } = owner.metadata;
+  const message =
+    alias === name
+      ? `The alias ${alias} is the name of a deployment in this namespace. Choose another alias; until then nothing of this deployment is changed.`
+      : `The alias ${alias} belongs to deployment ${name}, which is older. Remove it here or there; until then nothing of this deployment is changed.`;
+  return { reason: 'NameConflict', message };
 }
 
 function profileRefusal({ resource, profile }: Observation, settings: PlanSettings): Plan['refusal'] {

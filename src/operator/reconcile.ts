@@ -31,8 +31,6 @@ const BEHIND_RETRY_MS = 250;
 const DELETION_RETRY_MS = 2_000;
 /** A kubelet that did not give a log is asked again. */
 const LOG_RETRY_MS = 2_000;
-/** Objects without our labels are not watched: whether one that is in the way has gone is looked up. */
-const CONFLICT_RETRY_MS = 30_000;
 
 export interface ReconcileContext {
   caches: Caches;
@@ -95,7 +93,6 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
 /** When to look again although nothing changes; `waits` are the milliseconds after which something is due. */
 function nextPass(planned: Plan, waits: readonly number[]): ProcessResult {
   if (planned.waitsForDeletion) return { requeueAfterMs: DELETION_RETRY_MS };
-  if (planned.refusal?.reason === 'NameConflict') return { requeueAfterMs: CONFLICT_RETRY_MS };
   return waits.length === 0 ? {} : { requeueAfterMs: Math.min(...waits) };
 }
 

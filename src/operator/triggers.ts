@@ -2,6 +2,7 @@
 import { DEPLOYMENT_LABEL } from '../api/labels.ts';
 import { inferenceDeployments } from '../api/resources.ts';
 import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
+import { modelNameKeys } from '../api/model-names.ts';
 import type { Change } from '../kube/informer.ts';
 import type { KubeObject, ObjectReference } from '../kube/types.ts';
 import type { Caches } from './caches.ts';
@@ -28,9 +29,14 @@ export function enqueueOnChange(
     }
   };
   caches.inferenceDeployments.onChange((change) => {
-    if (asksForPass(change)) enqueue(change.object.metadata);
-    // By us, most likely; what anybody else wrote there is put right.
-    else enqueueLater(change.object.metadata);
+    if (asksForPass(change)) {
+      enqueue(change.object.metadata);
+      // Names that it takes, or leaves to others.
+      users('modelName', ...modelNameKeys(change.object), ...(change.previous ? modelNameKeys(change.previous) : []));
+    } else {
+      // By us, most likely; what anybody else wrote there is put right.
+      enqueueLater(change.object.metadata);
+    }
   });
   caches.hardwareProfiles.onChange(({ object }) => users('profile', object.metadata.name));
   caches.catalogModels.onChange(({ object, previous }) =>

@@ -39,6 +39,7 @@ export function hardwareProfile(spec: Partial<HardwareProfileSpec> = {}): Hardwa
 export function observation(parts: Partial<Observation> = {}): Observation {
   return {
     resource: inferenceDeployment(),
+    lostAlias: undefined,
     profile: hardwareProfile(),
     catalogueEngine: undefined,
     children: { deployment: undefined, service: undefined, disruptionBudget: undefined, networkPolicy: undefined },

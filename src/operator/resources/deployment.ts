@@ -4,6 +4,7 @@ import type { InferenceDeployment } from '../../api/generated/inference-deployme
 import { RESTARTED_AT_ANNOTATION } from '../../api/labels.ts';
 import { effectiveSpec } from '../../api/defaults.ts';
 import { parseQuantity } from '../../api/quantity.ts';
+import { adapterArguments, adapterDownloads } from './adapters.ts';
 import { childMetadata, replicaLabels } from './metadata.ts';
 import {
   effectiveEngineSettings,
@@ -41,6 +42,8 @@ export interface DeploymentInput {
   profile: HardwareProfileSpec;
   /** The catalogue model's engine settings, which the deployment's own override. */
   catalogueEngine: EngineSettings | undefined;
+  /** The highest rank of the LoRA adapters; undefined while it is not known. */
+  adapterRank?: number | undefined;
   /** What to send as `spec.replicas`; undefined once the scaler owns the field. */
   replicas: number | undefined;
   strategy: { maxSurge: number; maxUnavailable: number };
@@ -163,6 +166,7 @@ function downloadContainer(input: DeploymentInput, modelId: string): Container {
   };
   const sizeLimit = input.profile.modelCache?.sizeLimit;
   add('INFER_MODEL_MAX_BYTES', sizeLimit === undefined ? undefined : String(Math.floor(parseQuantity(sizeLimit))));
+  add('INFER_ADAPTERS', adapterDownloads(input.resource.spec.adapters));
   add('HTTPS_PROXY', install.httpsProxy);
   add('NO_PROXY', install.noProxy);
   if (tokenSecretRef) {
@@ -201,6 +205,7 @@ function engineContainer(input: DeploymentInput): Container {
       profile,
       settings: effectiveEngineSettings(spec.engine, input.catalogueEngine),
       drainTimeoutSeconds: spec.drainTimeoutSeconds,
+      adapters: adapterArguments(resource, input.adapterRank),
     }),
     env: engineEnvironment(),
     ports: [{ name: 'http', containerPort: ENGINE_PORT, protocol: 'TCP' }],

@@ -26,7 +26,7 @@ export function effectiveEngineSettings(
 
 /**
  * Returns vLLM's arguments after `vllm serve`. argparse takes the last of a repeated flag, so the order is the
- * precedence: the profile's arguments, then the user's settings, then what Infer itself relies on.
+ * precedence: what Infer assumes, the profile's arguments, then the user's settings, then what Infer itself relies on.
  */
 export function engineArguments(options: {
   name: string;
@@ -34,8 +34,10 @@ export function engineArguments(options: {
   profile: HardwareProfileSpec;
   settings: EngineSettings;
   drainTimeoutSeconds: number;
+  /** Of the LoRA adapters, see adapterArguments(). */
+  adapters: { bounds: readonly string[]; modules: readonly string[] };
 }): string[] {
-  const { settings, profile } = options;
+  const { settings, profile, adapters } = options;
   const chosen: string[] = [];
   const add = (flag: string, value: string | number | undefined): void => {
     if (value !== undefined) chosen.push(`${flag}=${value}`);
@@ -55,8 +57,10 @@ export function engineArguments(options: {
   if (profile.accelerator) add('--tensor-parallel-size', profile.accelerator.count ?? 1);
   return [
     options.modelPath,
+    ...adapters.bounds,
     ...(profile.args ?? []),
     ...chosen,
+    ...adapters.modules,
     `--served-model-name=${options.name}`,
     '--host=0.0.0.0',
     `--port=${ENGINE_PORT}`,
