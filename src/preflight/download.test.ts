@@ -2,6 +2,7 @@ import {
   existsSync,
   mkdtempSync,
   readFileSync,
+  readdirSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -190,6 +191,57 @@ describe('the token', () => {
     expect(error).toMatchObject({ reason: 'TokenInvalid' });
     expect(hub.requests).toEqual([]);
     expect(`${String(error)}${lines.join('')}`).not.toContain(secret);
+  });
+});
+
+describe('an adapter', () => {
+  test('brings its weights and configuration, and nothing else', async () => {
+    const { files, commit } = await download('infer-examples/tiny-lora', { kind: 'adapter', revision: 'rank-256' });
+    const listed = repository('infer-examples/tiny-lora').refs['rank-256'];
+    expect([files, commit]).toEqual([2, listed?.commit]);
+    expect(readdirSync(directory).toSorted()).toEqual(['.infer', 'adapter_config.json', 'adapter_model.safetensors']);
+    for (const name of ['adapter_config.json', 'adapter_model.safetensors']) {
+      const content = listed?.files.find(({ path }) => path === name)?.content;
+      expect(content?.equals(readFileSync(join(directory, name)))).toBe(true);
+    }
+  });
+
+  test.each([
+    [
+      'unknown',
+      'infer-examples/nothing',
+      {},
+      'ModelNotFound',
+      /no adapter infer-examples\/nothing: check its id in spec\.adapters/,
+    ],
+    [
+      'of an unknown revision',
+      'infer-examples/tiny-lora',
+      { revision: 'v9' },
+      'RevisionNotFound',
+      /its revision in spec\.adapters/,
+    ],
+    [
+      'that is gated',
+      'infer-examples/gated-lora',
+      {},
+      'ModelGated',
+      /^The adapter infer-examples\/gated-lora is gated/,
+    ],
+    ['of pickles', 'infer-examples/pickle-lora', {}, 'NoSafetensors', /has no adapter_model\.safetensors/],
+    ['that is a model', 'infer-examples/tiny-llama', {}, 'ModelRefused', /has no adapter_config\.json/],
+    [
+      'too large',
+      'infer-examples/tiny-lora',
+      { maxBytes: 100 },
+      'DiskFull',
+      /^The adapter infer-examples\/tiny-lora has/,
+    ],
+  ])('%s is refused, with where to look', async (_, id, options, reason, message) => {
+    await expect(download(id, { kind: 'adapter', ...options })).rejects.toMatchObject({
+      reason,
+      message: expect.stringMatching(message),
+    });
   });
 });
 

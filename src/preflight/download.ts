@@ -1,7 +1,16 @@
 import { mkdir, readFile, rename, rm, stat, statfs, writeFile, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DownloadFailure, diskFailure } from './failure.ts';
-import { checkModelId, checkRevision, checkToken, chooseFiles, OWN_DIRECTORY, type RepositoryFile } from './files.ts';
+import {
+  checkModelId,
+  checkRevision,
+  checkToken,
+  chooseAdapterFiles,
+  chooseFiles,
+  OWN_DIRECTORY,
+  type RepositoryFile,
+  type RepositoryKind,
+} from './files.ts';
 import { Hub } from './hub.ts';
 import { RETRY, retrying, type RetryPolicy } from './retry.ts';
 import { isPresent, syncDirectory, transferFile } from './transfer.ts';
@@ -9,6 +18,8 @@ import { isPresent, syncDirectory, transferFile } from './transfer.ts';
 export interface DownloadOptions {
   /** `owner/name` on the hub. */
   readonly model: string;
+  /** Absent means a model. */
+  readonly kind?: RepositoryKind;
   /** Branch, tag or commit. */
   readonly revision: string;
   readonly endpoint: string;
@@ -42,25 +53,25 @@ const PARALLEL = 4;
 const MARKER = join(OWN_DIRECTORY, 'download.json');
 
 /**
- * Brings a model's files from the hub into a directory, at the one commit that the revision names when it begins.
+ * Brings the files of a model, or of a LoRA adapter, from the hub into a directory, at the one commit that the revision names when it begins.
  * It can be killed at any moment and run again: whole files stay, a partial one is continued. Once all is there,
  * another run asks the hub nothing, so that a pod restarts while the hub is away and keeps its commit.
  * @throws DownloadFailure with the reason and a sentence for the user.
  */
 export async function downloadModel(options: DownloadOptions): Promise<DownloadResult> {
-  const { model, revision, directory } = options;
+  const { model, kind = 'model', revision, directory } = options;
   checkModelId(model);
   checkRevision(revision);
   const token = options.token === undefined ? undefined : checkToken(options.token);
   const log = options.log ?? (() => {});
-  const hub = new Hub({ endpoint: options.endpoint, token, model });
+  const hub = new Hub({ endpoint: options.endpoint, token, model, kind });
   try {
     const marker = await readMarker(directory);
     if (marker?.model === model && marker.revision === revision && (await isComplete(directory, marker))) {
       log(`${model} is here already, at commit ${marker.commit}.`);
       return { commit: marker.commit, files: marker.files.length, bytes: total(marker.files), receivedBytes: 0 };
     }
-    return await download({ ...options, log, hub, previous: marker });
+    return await download({ ...options, kind, log, hub, previous: marker });
   } catch (error) {
     throw diskFailure(error, directory) ?? error;
   } finally {
@@ -69,27 +80,29 @@ export async function downloadModel(options: DownloadOptions): Promise<DownloadR
 }
 
 interface Run extends DownloadOptions {
+  readonly kind: RepositoryKind;
   readonly log: (line: string) => void;
   readonly hub: Hub;
   readonly previous: Marker | undefined;
 }
 
 async function download(run: Run): Promise<DownloadResult> {
-  const { model, revision, directory, hub, log } = run;
+  const { model, kind, revision, directory, hub, log } = run;
   const policy = run.policy ?? RETRY;
   const stop = new AbortController();
   const signal = run.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, run.signal]);
   const commit = await retrying(`Asking for ${model}`, policy, signal, () => hub.resolve(revision, signal));
   const listed = await retrying(`Listing ${model}`, policy, signal, () => hub.list(commit, signal));
-  const files = chooseFiles(model, listed);
+  const files = kind === 'model' ? chooseFiles(model, listed) : chooseAdapterFiles(model, listed);
+  const title = `${kind} ${model}`;
   const bytes = total(files);
-  checkLimit(model, bytes, run.maxBytes);
+  checkLimit(title, bytes, run.maxBytes);
   log(`Downloading ${model} at commit ${commit}: ${files.length} files, ${gigabytes(bytes)} GB.`);
 
   await mkdir(join(directory, OWN_DIRECTORY), { recursive: true });
   await forget(directory, run.previous, files);
   const missing = await absentFiles(directory, files);
-  await checkSpace(model, directory, missing);
+  await checkSpace(title, directory, missing);
   const progress = new Progress(bytes, log);
   progress.moved(bytes - total(missing));
   let receivedBytes = 0;
@@ -142,17 +155,17 @@ async function absentFiles(directory: string, files: readonly RepositoryFile[]):
 }
 
 /** Without this check the kubelet evicts the pod at the limit, and the next one downloads the same again, for ever. */
-function checkLimit(model: string, bytes: number, maxBytes: number | undefined): void {
+function checkLimit(title: string, bytes: number, maxBytes: number | undefined): void {
   if (maxBytes === undefined || bytes <= maxBytes) return;
   throw new DownloadFailure(
     'DiskFull',
-    `The model ${model} has ${gigabytes(bytes)} GB, and its cache may hold ${gigabytes(maxBytes)} GB: ` +
+    `The ${title} has ${gigabytes(bytes)} GB, and its cache may hold ${gigabytes(maxBytes)} GB: ` +
       'raise modelCache.sizeLimit of the HardwareProfile.',
   );
 }
 
 /** Without this check a volume is filled for an hour before it turns out to be too small. */
-async function checkSpace(model: string, directory: string, missing: readonly RepositoryFile[]): Promise<void> {
+async function checkSpace(title: string, directory: string, missing: readonly RepositoryFile[]): Promise<void> {
   const { bavail, bsize } = await statfs(directory);
   let needed = 0;
   for (const { size, digest } of missing) {
@@ -162,7 +175,7 @@ async function checkSpace(model: string, directory: string, missing: readonly Re
   if (needed <= bavail * bsize) return;
   throw new DownloadFailure(
     'DiskFull',
-    `The model ${model} needs ${gigabytes(needed)} GB more than are stored, and the volume at ${directory} has ` +
+    `The ${title} needs ${gigabytes(needed)} GB more than are stored, and the volume at ${directory} has ` +
       `${gigabytes(bavail * bsize)} GB left: give the hardware profile a larger model cache.`,
   );
 }

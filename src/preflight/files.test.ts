@@ -1,7 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { DownloadFailure } from './failure.ts';
-import { checkModelId, checkRevision, checkToken, chooseFiles, type RepositoryFile } from './files.ts';
+import {
+  checkModelId,
+  checkRevision,
+  checkToken,
+  chooseAdapterFiles,
+  chooseFiles,
+  type RepositoryFile,
+} from './files.ts';
 
 function file(path: string): RepositoryFile {
   return { path, size: 1, digest: { algorithm: 'git', hex: '0'.repeat(40) } };
@@ -9,6 +16,10 @@ function file(path: string): RepositoryFile {
 
 function chosen(...paths: string[]): string[] {
   return chooseFiles('org/model', paths.map(file)).map(({ path }) => path);
+}
+
+function chosenOfAdapter(...paths: string[]): string[] {
+  return chooseAdapterFiles('org/lora', paths.map(file)).map(({ path }) => path);
 }
 
 function reasonOf(action: () => unknown): string | undefined {
@@ -20,6 +31,24 @@ function reasonOf(action: () => unknown): string | undefined {
   }
   return undefined;
 }
+
+describe('the files of an adapter', () => {
+  const CONFIG = 'adapter_config.json';
+  const WEIGHTS = 'adapter_model.safetensors';
+  test('are its weights and its configuration alone', () => {
+    const others = ['README.md', 'tokenizer.json', 'adapter_model.bin', `checkpoint-10/${WEIGHTS}`, `../${CONFIG}`];
+    expect(chosenOfAdapter(CONFIG, ...others, WEIGHTS)).toEqual([CONFIG, WEIGHTS]);
+  });
+
+  test.each([
+    [[WEIGHTS], 'ModelRefused'],
+    [['config.json', 'model.safetensors'], 'ModelRefused'],
+    [[CONFIG, 'adapter_model.bin'], 'NoSafetensors'],
+    [[CONFIG, WEIGHTS, WEIGHTS], 'ModelRefused'],
+  ])('%j: %s', (paths, reason) => {
+    expect(reasonOf(() => chosenOfAdapter(...paths))).toBe(reason);
+  });
+});
 
 describe('the files of a model', () => {
   test('are weights as safetensors, configuration and tokenizer', () => {

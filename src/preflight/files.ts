@@ -9,6 +9,9 @@ export interface RepositoryFile {
   readonly digest: { readonly algorithm: 'sha256' | 'git'; readonly hex: string };
 }
 
+/** What a repository is downloaded as: which of its files are taken, and what a message calls it. */
+export type RepositoryKind = 'model' | 'adapter';
+
 const MODEL_ID = /^[A-Za-z0-9][\w.-]{0,95}\/[\w.-]{1,96}$/;
 const REVISION = /^[A-Za-z0-9][\w.\-/]{0,254}$/;
 const TOKEN = /^hf_[A-Za-z0-9]{1,200}$/;
@@ -83,6 +86,37 @@ export function chooseFiles(model: string, all: readonly RepositoryFile[]): Repo
   }
   if (new Set(chosen.map(({ path }) => path)).size !== chosen.length) {
     throw new DownloadFailure('ModelRefused', `The hub lists a file of the model ${model} twice.`);
+  }
+  return chosen;
+}
+
+const ADAPTER_CONFIG = 'adapter_config.json';
+const ADAPTER_WEIGHTS = 'adapter_model.safetensors';
+
+/**
+ * The files that vLLM reads of a LoRA adapter: its weights as safetensors and its configuration, and no more, since many
+ * a repository also holds the steps of its training.
+ * @throws DownloadFailure NoSafetensors, or ModelRefused for what is no adapter.
+ */
+export function chooseAdapterFiles(adapter: string, all: readonly RepositoryFile[]): RepositoryFile[] {
+  const chosen = all.filter(({ path }) => path === ADAPTER_CONFIG || path === ADAPTER_WEIGHTS);
+  const holds = (wanted: string): boolean => chosen.some(({ path }) => path === wanted);
+  if (!holds(ADAPTER_CONFIG)) {
+    throw new DownloadFailure(
+      'ModelRefused',
+      `The adapter ${adapter} has no ${ADAPTER_CONFIG}, so it is no LoRA adapter in PEFT's format: ` +
+        'check its id and revision in spec.adapters.',
+    );
+  }
+  if (!holds(ADAPTER_WEIGHTS)) {
+    throw new DownloadFailure(
+      'NoSafetensors',
+      `The adapter ${adapter} has no ${ADAPTER_WEIGHTS}, and other formats may run code when they are loaded: ` +
+        'choose a repository or revision with that file.',
+    );
+  }
+  if (chosen.length > 2) {
+    throw new DownloadFailure('ModelRefused', `The hub lists a file of the adapter ${adapter} twice.`);
   }
   return chosen;
 }

@@ -1,6 +1,6 @@
 import { EnvHttpProxyAgent, request, type Dispatcher } from 'undici';
 import { DownloadFailure, TemporaryError } from './failure.ts';
-import type { RepositoryFile } from './files.ts';
+import type { RepositoryFile, RepositoryKind } from './files.ts';
 import { refusal } from './refusal.ts';
 
 export interface HubOptions {
@@ -8,6 +8,7 @@ export interface HubOptions {
   readonly endpoint: string;
   readonly token: string | undefined;
   readonly model: string;
+  readonly kind: RepositoryKind;
 }
 
 /** Bytes of a file from `start` on; the whole file where the server does not do ranges. */
@@ -69,7 +70,10 @@ export class Hub {
         if (file !== undefined) files.push(file);
       }
       if (page >= MAX_PAGES || files.length > MAX_ENTRIES) {
-        throw new DownloadFailure('ModelRefused', `The model ${this.#options.model} has too many files to list.`);
+        throw new DownloadFailure(
+          'ModelRefused',
+          `The ${this.#options.kind} ${this.#options.model} has too many files to list.`,
+        );
       }
       url = next;
     }
@@ -114,9 +118,10 @@ export class Hub {
       if (statusCode === 200 || statusCode === 206) return response;
       await response.body.dump();
       if (statusCode < 300 || statusCode >= 400) {
-        const { model, token } = this.#options;
+        const { model, kind, token } = this.#options;
         throw refusal({ status: statusCode, header: (name) => text(response.headers[name]) }, url, {
           model,
+          kind,
           endpoint: this.#endpoint,
           withToken: token !== undefined,
         });

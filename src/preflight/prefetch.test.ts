@@ -83,6 +83,16 @@ function expectModel(): void {
   expect(marker.commit).toBe(commit);
 }
 
+/** Asks for this adapter, too. */
+function bring(id: string): Record<string, string> {
+  return { INFER_ADAPTERS: JSON.stringify([{ id, revision: 'main', directory: join(model, '.infer/adapters/sql') }]) };
+}
+
+function bytesOf(id: string, wanted: RegExp): number {
+  const { files = [] } = SHIPPED.find((repository) => repository.id === id)?.refs['main'] ?? {};
+  return files.filter(({ path }) => wanted.test(path)).reduce((sum, { content }) => sum + content.length, 0);
+}
+
 describe('the download container', () => {
   test('downloads and ends with 0, and leaves the termination message alone', async () => {
     const run = start();
@@ -92,7 +102,34 @@ describe('the download container', () => {
     expectModel();
   });
 
+  describe('with adapters', () => {
+    test('brings each to its directory, by the token, before the model', async () => {
+      const run = start({ ...bring('infer-examples/gated-lora'), HF_TOKEN: 'hf_member1' });
+      expect((await run.ended).code).toBe(0);
+      expect(readdirSync(join(model, '.infer/adapters/sql'))).toContain('adapter_model.safetensors');
+      expectModel();
+      expect(run.output()).toMatch(/gated-lora is complete\.\nDownloading infer-examples\/sharded-llama/);
+    });
+
+    test('ends at a wrong one before it begins with the model', async () => {
+      expect((await start(bring('infer-examples/pickle-lora')).ended).code).toBe(1);
+      expect(JSON.parse(readFileSync(terminationLog, 'utf8'))).toMatchObject({ reason: 'NoSafetensors' });
+      expect(hub.requests.filter(({ path }) => path.includes('sharded-llama'))).toEqual([]);
+    });
+
+    test('keeps to a limit for all of it together', async () => {
+      const taken = bytesOf(SHARDED, /^(?!README|\.git)/);
+      const more = bytesOf('infer-examples/tiny-lora', /^adapter_/);
+      const limit = { INFER_MODEL_MAX_BYTES: String(taken + more - 1) };
+      expect((await start(limit).ended).code).toBe(0);
+      rmSync(model, { recursive: true });
+      expect((await start({ ...limit, ...bring('infer-examples/tiny-lora') }).ended).code).toBe(1);
+      expect(JSON.parse(readFileSync(terminationLog, 'utf8'))).toMatchObject({ reason: 'DiskFull' });
+    });
+  });
+
   test.each([
+    ['a list of adapters that is none', { INFER_ADAPTERS: 'sql' }, 'InvalidSettings'],
     ['a gated model', { INFER_MODEL_ID: 'infer-examples/gated-llama' }, 'ModelGated'],
     ['a token that is none', { HF_TOKEN: 'password1' }, 'TokenInvalid'],
     ['a revoked token', { HF_TOKEN: 'hf_revoked1' }, 'TokenInvalid'],

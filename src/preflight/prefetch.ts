@@ -1,4 +1,5 @@
 import { closeSync, openSync, writeSync, ftruncateSync } from 'node:fs';
+import { parseAdapters } from './adapters.ts';
 import { downloadModel } from './download.ts';
 import { DownloadFailure, type DownloadReason } from './failure.ts';
 
@@ -44,17 +45,34 @@ function report(reason: DownloadReason | 'Unexpected', text: string): void {
   }
 }
 
-try {
-  await downloadModel({
-    model: setting('INFER_MODEL_ID'),
-    revision: setting('INFER_MODEL_REVISION'),
-    directory: setting('INFER_MODEL_DIRECTORY'),
-    maxBytes: maxBytes(),
+/** Brings the model and its adapters, all that the volume is to hold. */
+async function downloadAll(): Promise<void> {
+  const common = {
     endpoint: environment['HF_ENDPOINT'] ?? 'https://huggingface.co',
     token: environment['HF_TOKEN'],
     signal: stop.signal,
     log: console.log,
-  });
+  };
+  const model = setting('INFER_MODEL_ID');
+  const revision = setting('INFER_MODEL_REVISION');
+  const directory = setting('INFER_MODEL_DIRECTORY');
+  let room = maxBytes();
+  // They are small: a mistake in one shows before the hour that the model may take.
+  for (const adapter of parseAdapters(environment['INFER_ADAPTERS'])) {
+    const { bytes } = await downloadModel({
+      ...common,
+      ...adapter,
+      kind: 'adapter',
+      model: adapter.id,
+      maxBytes: room,
+    });
+    if (room !== undefined) room -= bytes;
+  }
+  await downloadModel({ ...common, model, revision, directory, maxBytes: room });
+}
+
+try {
+  await downloadAll();
 } catch (error) {
   if (stop.signal.aborted) {
     console.error('Stopped; what has been downloaded stays for the next run.');

@@ -1,4 +1,5 @@
 import { DownloadFailure, TemporaryError } from './failure.ts';
+import type { RepositoryKind } from './files.ts';
 
 /** An answer as this module reads it; an absent header is ''. */
 export interface Answer {
@@ -7,7 +8,9 @@ export interface Answer {
 }
 
 export interface Asked {
+  /** Its id. */
   readonly model: string;
+  readonly kind: RepositoryKind;
   readonly endpoint: URL;
   readonly withToken: boolean;
 }
@@ -27,19 +30,19 @@ export function refusal(answer: Answer, url: URL, asked: Asked): DownloadFailure
 }
 
 function byErrorCode(code: string, url: URL, asked: Asked): DownloadFailure | undefined {
-  const { model, withToken } = asked;
+  const { model, kind, withToken } = asked;
   switch (code) {
     case 'GatedRepo': {
       const page = `${asked.endpoint.href.replace(/\/$/, '')}/${model}`;
       const message = withToken
-        ? `The model ${model} is gated and this Hugging Face token has no access: ask for access at ${page} with its account.`
-        : `The model ${model} is gated: accept its terms at ${page} and set spec.model.tokenSecretRef to a token of that account.`;
+        ? `The ${kind} ${model} is gated and this Hugging Face token has no access: ask for access at ${page} with its account.`
+        : `The ${kind} ${model} is gated: accept its terms at ${page} and set spec.model.tokenSecretRef to a token of that account.`;
       return new DownloadFailure('ModelGated', message);
     }
     case 'RevisionNotFound':
       return new DownloadFailure(
         'RevisionNotFound',
-        `The model ${model} has no such revision: set spec.model.revision to a branch, tag or commit of it.`,
+        `The ${kind} ${model} has no such revision: set ${FIELDS[kind].revision} to a branch, tag or commit of it.`,
       );
     case 'RepoNotFound':
       return notFound(url, asked);
@@ -49,7 +52,7 @@ function byErrorCode(code: string, url: URL, asked: Asked): DownloadFailure | un
 }
 
 function byStatus(answer: Answer, url: URL, asked: Asked): DownloadFailure {
-  const { model, withToken } = asked;
+  const { model, kind, withToken } = asked;
   if (answer.status === 401 && withToken) {
     return new DownloadFailure(
       'TokenInvalid',
@@ -60,7 +63,7 @@ function byStatus(answer: Answer, url: URL, asked: Asked): DownloadFailure {
   if (answer.status === 403 && withToken) {
     return new DownloadFailure(
       'TokenInvalid',
-      `The Hugging Face token may not read the model ${model}: ` +
+      `The Hugging Face token may not read the ${kind} ${model}: ` +
         'give it read access to the contents of that repository.',
     );
   }
@@ -68,11 +71,18 @@ function byStatus(answer: Answer, url: URL, asked: Asked): DownloadFailure {
   return new DownloadFailure('HubUnreachable', `${url.host} refused to serve ${model} with status ${answer.status}.`);
 }
 
-function notFound(url: URL, { model, withToken }: Asked): DownloadFailure {
+/** Where a user writes them. */
+const FIELDS: Readonly<Record<RepositoryKind, { readonly id: string; readonly revision: string }>> = {
+  model: { id: 'spec.model.id', revision: 'spec.model.revision' },
+  adapter: { id: 'its id in spec.adapters', revision: 'its revision in spec.adapters' },
+};
+
+function notFound(url: URL, { model, kind, withToken }: Asked): DownloadFailure {
+  const { id } = FIELDS[kind];
   const next = withToken
-    ? 'check spec.model.id, and that the account of the token may read it.'
-    : 'check spec.model.id, and for a private model set spec.model.tokenSecretRef to a token that may read it.';
-  return new DownloadFailure('ModelNotFound', `${url.host} shows no model ${model}: ${next}`);
+    ? `check ${id}, and that the account of the token may read it.`
+    : `check ${id}, and for a private ${kind} set spec.model.tokenSecretRef to a token that may read it.`;
+  return new DownloadFailure('ModelNotFound', `${url.host} shows no ${kind} ${model}: ${next}`);
 }
 
 /** Retry-After, in seconds or as a date, in milliseconds from `now`; undefined where it is neither. */

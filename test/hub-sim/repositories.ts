@@ -129,6 +129,37 @@ function shards(count: number, bytes: number): Sources {
 /** Any bytes: what a pickle holds does not matter, since nobody may load one. */
 const PICKLE = Buffer.from('\u0080\u0002}q\u0000.', 'latin1');
 
+/** A LoRA adapter of tiny-llama as PEFT saves it, with what a training leaves beside it. */
+function adapter(rank: number): Sources {
+  const layer = 'base_model.model.model.layers.0.self_attn.q_proj';
+  const weightsOf = (shapes: Tensor['shape'][]): Tensor[] =>
+    ['lora_A', 'lora_B'].map((half, at) => ({
+      name: `${layer}.${half}.weight`,
+      dtype: 'F32',
+      shape: shapes[at] ?? [],
+    }));
+  return {
+    'README.md': '---\nbase_model: infer-examples/tiny-llama\n---\nGenerated for tests; the weights mean nothing.\n',
+    'adapter_config.json': json({
+      base_model_name_or_path: 'infer-examples/tiny-llama',
+      peft_type: 'LORA',
+      task_type: 'CAUSAL_LM',
+      r: rank,
+      lora_alpha: 16,
+      target_modules: ['q_proj'],
+    }),
+    'adapter_model.safetensors': safetensors(
+      weightsOf([
+        [rank, LLAMA.hidden_size],
+        [LLAMA.hidden_size, rank],
+      ]),
+    ),
+    'optimizer.pt': PICKLE,
+    'tokenizer.json': json(TOKENIZER),
+    'checkpoint-10/adapter_model.safetensors': 'an earlier step',
+  };
+}
+
 function repository(id: string, main: Sources, options: Partial<Repository> = {}): Repository {
   return {
     id,
@@ -156,6 +187,7 @@ export function shippedRepositories(shardMiB = 2): Repository[] {
   };
   const older = { ...tiny, 'generation_config.json': json({ do_sample: false }) };
   const embedding = { ...LLAMA, architectures: ['BertModel'], model_type: 'bert', max_position_embeddings: 512 };
+  const { 'adapter_config.json': pickled = '' } = adapter(8);
   const unknown = { ...LLAMA, architectures: ['TransfusionNet'], model_type: 'transfusion' };
   return [
     repository('infer-examples/tiny-llama', tinyWithLeftovers, {
@@ -178,6 +210,11 @@ export function shippedRepositories(shardMiB = 2): Repository[] {
         architectures: unknown.architectures,
       },
     ),
+    repository('infer-examples/tiny-lora', adapter(8), {
+      refs: { main: revision(adapter(8)), 'rank-256': revision(adapter(256)) },
+    }),
+    repository('infer-examples/gated-lora', adapter(8), { gated: 'manual' }),
+    repository('infer-examples/pickle-lora', { 'adapter_config.json': pickled, 'adapter_model.bin': PICKLE }),
     repository('infer-examples/pickle-only', { ...common(), 'pytorch_model.bin': PICKLE }),
   ];
 }
