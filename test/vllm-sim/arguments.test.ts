@@ -39,7 +39,22 @@ describe('the command line', () => {
     expect(lengths).toEqual([1024, 2_000_000, undefined, undefined]);
   });
 
+  test('knows adapters as NAME=PATH and as JSON', () => {
+    const json = '{"name": "chat:python", "path": "/loras/python", "base_model_name": "chat"}';
+    const line = ['--enable-lora', '--lora-modules', 'chat:sql=/loras/sql', json, '--max-lora-rank=64'];
+    expect(parseArguments(line)).toMatchObject({
+      loraEnabled: true,
+      loraModules: [
+        { name: 'chat:sql', path: '/loras/sql' },
+        { name: 'chat:python', path: '/loras/python' },
+      ],
+      maxLoraRank: 64,
+    });
+  });
+
   test.each([
+    ['a rank that vLLM does not have', ['--max-lora-rank', '24'], 'argument --max-lora-rank: invalid choice: 24'],
+    ['an adapter without path', ['--lora-modules', 'sql'], 'Invalid JSON format for --lora-modules: sql'],
     ['an unknown flag', ['--max-model-length', '1'], 'unrecognized arguments: --max-model-length'],
     ['a second model', ['serve', 'a/b', 'c/d'], 'unrecognized arguments: c/d'],
     ['a word for a number', ['--port', 'http'], "argument --port: invalid int value: 'http'"],

@@ -1,3 +1,9 @@
+/** A LoRA adapter that is served beside the model. */
+export interface LoraModule {
+  readonly name: string;
+  readonly path: string;
+}
+
 /** The command line as this simulator reads it; everything else vLLM knows is accepted and has no effect. */
 export interface VllmArguments {
   readonly model: string;
@@ -18,6 +24,9 @@ export interface VllmArguments {
   readonly toolCallParser: string | undefined;
   readonly maxQueuedRequests: number | undefined;
   readonly maxQueuedTokens: number | undefined;
+  readonly loraEnabled: boolean;
+  readonly loraModules: readonly LoraModule[];
+  readonly maxLoraRank: number;
   readonly accessLog: boolean;
   readonly accessLogDisabledFor: readonly string[];
 }
@@ -99,6 +108,9 @@ export function parseArguments(argv: readonly string[]): VllmArguments {
     toolCallParser: text('tool-call-parser'),
     maxQueuedRequests: number('max-num-queued-reqs'),
     maxQueuedTokens: number('max-num-queued-tokens'),
+    loraEnabled: flag('enable-lora', false),
+    loraModules: readLoraModules(list('lora-modules')),
+    maxLoraRank: loraRank(text('max-lora-rank')),
     accessLog: !flag('disable-uvicorn-access-log', false),
     accessLogDisabledFor: quietPaths === undefined ? [] : quietPaths.split(','),
   };
@@ -186,6 +198,29 @@ function optionalNumber(name: string, value: string | undefined): number | undef
     throw new UsageError(`argument --${name}: must be in (0, 1], got ${value}`);
   }
   return Number(value);
+}
+
+/** The items of --lora-modules: NAME=PATH, or JSON with both. */
+function readLoraModules(items: readonly string[]): LoraModule[] {
+  return items.map((item) => {
+    const at = item.indexOf('=');
+    if (at !== -1 && !item.includes(',')) return { name: item.slice(0, at), path: item.slice(at + 1) };
+    try {
+      const { name, path } = JSON.parse(item) as Partial<LoraModule>;
+      if (typeof name === 'string' && typeof path === 'string') return { name, path };
+    } catch {
+      throw new UsageError(`Invalid JSON format for --lora-modules: ${item}`);
+    }
+    throw new UsageError(`Invalid fields for --lora-modules: ${item}`);
+  });
+}
+
+const LORA_RANKS = ['1', '8', '16', '32', '64', '128', '256', '320', '512'];
+
+function loraRank(value = '16'): number {
+  if (LORA_RANKS.includes(value)) return Number(value);
+  const choices = LORA_RANKS.join(', ');
+  throw new UsageError(`argument --max-lora-rank: invalid choice: ${value} (choose from ${choices})`);
 }
 
 /** A length in tokens: plain, or with k, K, m, M as vLLM reads them; `auto` and -1 leave it to the model. */

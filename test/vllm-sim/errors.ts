@@ -28,8 +28,9 @@ export function invalidBody(field: string, text: string, kind = 'value_error'): 
   return new ApiError(400, 'Bad Request', message, `body.${field}`);
 }
 
-export function unknownModel(model: string): ApiError {
-  return new ApiError(404, 'NotFoundError', `The model \`${model}\` does not exist.`, 'model');
+export function unknownModel(model: string, served: readonly string[]): ApiError {
+  const message = `The model \`${model}\` does not exist. Valid aliases: ${served.join(', ')}.`;
+  return new ApiError(404, 'NotFoundError', message, 'model');
 }
 
 export function draining(): ApiError {

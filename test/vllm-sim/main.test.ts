@@ -37,6 +37,18 @@ function model(name: string, config: object | string, files: Record<string, stri
   return directory;
 }
 
+function lora(name: string, rank: number, weights = true): string {
+  const directory = join(root, name);
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'adapter_config.json'), JSON.stringify({ r: rank }));
+  if (weights) writeFileSync(join(directory, 'adapter_model.safetensors'), '');
+  return directory;
+}
+
+function served(...flags: string[]): string[] {
+  return ['--served-model-name=chat', ...flags];
+}
+
 const LLAMA = { architectures: ['LlamaForCausalLM'], max_position_embeddings: 2048 };
 
 function chat(url: string, body: object): Promise<Response> {
@@ -46,6 +58,30 @@ function chat(url: string, body: object): Promise<Response> {
     body: JSON.stringify({ messages: [{ role: 'user', content: 'Hello.' }], ...body }),
   });
 }
+
+describe('an adapter on disk', () => {
+  test('is served beside the model', async () => {
+    const flags = ['--enable-lora', '--lora-modules', `chat:sql=${lora('sql', 16)}`];
+    const url = await start(served(...flags)).ready();
+    expect((await chat(url, { model: 'chat:sql' })).status).toBe(200);
+  });
+
+  test.each([
+    ['no directory', () => '/nowhere/lora', 'Loading lora chat:sql failed: No adapter found for /nowhere/lora'],
+    ['no weights', () => lora('bare', 8, false), 'Loading lora chat:sql failed: No adapter found for'],
+    ['a rank too high', () => lora('wide', 32), 'LoRA rank 32 is greater than max_lora_rank 16.'],
+  ])('%s: it does not start', async (_, path, message) => {
+    const simulator = start(served('--enable-lora', '--lora-modules', `chat:sql=${path()}`));
+    expect((await simulator.ended).code).toBe(1);
+    expect(simulator.output()).toContain(message);
+  });
+
+  test('needs --enable-lora', async () => {
+    const simulator = start(served('--lora-modules', `chat:sql=${lora('sql', 16)}`));
+    expect((await simulator.ended).code).toBe(1);
+    expect(simulator.output()).toContain('Use --enable-lora to enable LoRA.');
+  });
+});
 
 describe('the model on disk', () => {
   test('is read: its context length is the limit', async () => {

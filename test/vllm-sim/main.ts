@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
+import { checkLoraModules } from './adapters.ts';
 import { parseArguments, UsageError, type VllmArguments } from './arguments.ts';
 import { parseFailure, type Failure } from './failures.ts';
 import {
@@ -136,6 +137,7 @@ async function load(args: VllmArguments, settings: SimulatorSettings, failure: F
     await new Promise((resolve) => setTimeout(resolve, (slow * 1000) / settings.speed));
     failWhileLoading(failure, args);
     checkMemory(args);
+    checkLoraModules(args);
     const tokens = (settings.kvBlocks * BLOCK_TOKENS).toLocaleString('en-US');
     print(logged('EngineCore', 'INFO', 'kv_cache_utils.py:1319', `GPU KV cache size: ${tokens} tokens`));
     return model;

@@ -69,6 +69,39 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
+describe('an adapter', () => {
+  const flags = ['--enable-lora', '--lora-modules', 'tiny:sql=/loras/sql'];
+
+  test('is listed after the models, below the first of them', async () => {
+    const { url } = await start({ flags });
+    const { data } = (await (await fetch(`${url}/v1/models`)).json()) as { data: Record<string, unknown>[] };
+    expect(data.map(({ id, parent }) => [id, parent])).toEqual([
+      ['tiny', null],
+      ['alias', null],
+      ['tiny:sql', 'tiny'],
+    ]);
+    expect(data[2]).toMatchObject({ object: 'model', root: '/loras/sql', max_model_len: null });
+  });
+
+  test('answers under its name, and one that is not there is 404', async () => {
+    const { url } = await start({ flags });
+    const answer = await post(`${url}/v1/chat/completions`, { ...chat, model: 'tiny:sql' });
+    expect(await answer.json()).toMatchObject({ model: 'tiny:sql' });
+    const unknown = await post(`${url}/v1/chat/completions`, { ...chat, model: 'tiny:python' });
+    expect([unknown.status, await unknown.json()]).toEqual([
+      404,
+      {
+        error: {
+          message: 'The model `tiny:python` does not exist. Valid aliases: tiny, alias.',
+          type: 'NotFoundError',
+          param: 'model',
+          code: 404,
+        },
+      },
+    ]);
+  });
+});
+
 describe('a chat completion', () => {
   test('is answered in full, the same for the same prompt', async () => {
     const { url } = await start();

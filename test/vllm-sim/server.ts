@@ -85,17 +85,21 @@ function metrics(simulator: Simulator, _: IncomingMessage, response: ServerRespo
 
 function models(simulator: Simulator, _: IncomingMessage, response: ServerResponse): void {
   const created = Math.floor(Date.now() / 1000);
-  const { servedModelNames, model } = simulator.arguments;
-  const data = servedModelNames.map((id) => ({
+  const { servedModelNames, model, loraModules } = simulator.arguments;
+  const card = (id: string, root: string, parent: string | null, maxModelLen: number | null) => ({
     id,
     object: 'model',
     created,
     owned_by: 'vllm',
-    root: model,
-    parent: null,
-    max_model_len: simulator.maxModelLen,
+    root,
+    parent,
+    max_model_len: maxModelLen,
     permission: [],
-  }));
+  });
+  const data = [
+    ...servedModelNames.map((id) => card(id, model, null, simulator.maxModelLen)),
+    ...loraModules.map(({ name, path }) => card(name, path, servedModelNames[0] ?? model, null)),
+  ];
   json(response, 200, { object: 'list', data });
 }
 

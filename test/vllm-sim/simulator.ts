@@ -79,11 +79,13 @@ export class Simulator {
     return this.#engine.load;
   }
 
-  /** @throws ApiError 404 where the name is none of --served-model-name; absent means the first. */
+  /** @throws ApiError 404 where the name is none of --served-model-name or of an adapter; absent means the first. */
   checkModel(name: string | undefined): string {
-    const names = this.arguments.servedModelNames;
-    if (name !== undefined && !names.includes(name)) throw unknownModel(name);
-    return name ?? names[0] ?? this.arguments.model;
+    const { servedModelNames, loraModules, model } = this.arguments;
+    const known =
+      name === undefined || servedModelNames.includes(name) || loraModules.some((lora) => lora.name === name);
+    if (!known) throw unknownModel(name, servedModelNames);
+    return name ?? servedModelNames[0] ?? model;
   }
 
   /**

@@ -40,6 +40,15 @@ describe('a broken engine', () => {
   });
 });
 
+test('an engine that lacks an adapter is not left out for it', async () => {
+  const older = await engine(fails(404, { message: 'x', type: 'NotFoundError', code: 404 }));
+  const gateway = await gatewayFor(new FakeDeployment('tiny', [older.origin]));
+  for (let sent = 1; sent <= 10; sent += 1) {
+    expect((await post(gateway, CHAT, chat('tiny'))).status).toBe(503);
+    expect(older.requests).toHaveLength(sent);
+  }
+});
+
 describe('before the first byte', () => {
   test.each([
     ['a broken connection', breaks],
@@ -47,6 +56,7 @@ describe('before the first byte', () => {
     ['503 of a full engine', fails(503, { message: 'x', type: 'QueueOverflowError' })],
     ['504', fails(504, { message: 'x' })],
     ['a dead engine', fails(500, { message: 'x', type: 'EngineDeadError', code: 500 })],
+    ['an engine from before an adapter was added', fails(404, { message: 'x', type: 'NotFoundError', code: 404 })],
     ['a drain', fails(500, { message: 'cannot schedule new futures after shutdown' })],
     [
       'an error as the first event',
