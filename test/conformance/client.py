@@ -1,7 +1,8 @@
 """Checks an endpoint with the official openai package for Python.
 
-INFER_BASE_URL and INFER_API_KEY say where, MODEL which chat model. INFER_NAMESPACE, the namespace of the model, and
-INFER_ENGINE_METRICS, the /metrics of its only replica, are optional: the checks that need them are left out without.
+INFER_BASE_URL and INFER_API_KEY say where, MODEL which chat model. INFER_NAMESPACE, the namespace of the model,
+MODEL_ALIAS, another name of it, MODEL_ADAPTER, the name of a LoRA adapter of it, and INFER_ENGINE_METRICS, the /metrics of
+its only replica, are optional: the checks that need them are left out without.
 Prints a line of JSON for each check: {"check": NAME, "ok": true or false, "error": what was wrong}.
 """
 
@@ -18,6 +19,8 @@ BASE_URL = os.environ["INFER_BASE_URL"]
 KEY = os.environ["INFER_API_KEY"]
 MODEL = os.environ["MODEL"]
 NAMESPACE = os.environ.get("INFER_NAMESPACE")
+ALIAS = os.environ.get("MODEL_ALIAS")
+ADAPTER = os.environ.get("MODEL_ADAPTER")
 ENGINE_METRICS = os.environ.get("INFER_ENGINE_METRICS")
 MESSAGES = [{"role": "user", "content": "Say something about the sea."}]
 # Of vLLM: the answer has as many tokens as are asked for.
@@ -85,6 +88,14 @@ def chat(model):
     expect_equal(answer.choices[0].finish_reason, "length", "finish_reason")
     expect(answer.choices[0].message.content, "content is empty")
     expect_equal(answer.usage.completion_tokens, 7, "completion_tokens")
+
+
+def chat_by_other_name(model, parent=None):
+    found = [listed for listed in client.models.list() if listed.id == model]
+    expect_equal(len(found), 1, f"the number of models {model}")
+    expect_equal((found[0].model_extra or {}).get("parent"), parent, "parent")
+    expect_equal(client.models.retrieve(model).id, model, "id")
+    chat(model)
 
 
 def chat_stream(usage):
@@ -199,6 +210,8 @@ CHECKS = {
     "models.retrieve": models_retrieve,
     "chat": lambda: chat(MODEL),
     **({"chat with the namespace in the model's name": lambda: chat(f"{NAMESPACE}/{MODEL}")} if NAMESPACE else {}),
+    **({"chat with an alias": lambda: chat_by_other_name(ALIAS)} if ALIAS else {}),
+    **({"chat with an adapter": lambda: chat_by_other_name(f"{MODEL}:{ADAPTER}", MODEL)} if ADAPTER else {}),
     "chat stream": lambda: chat_stream(False),
     "chat stream with usage": lambda: chat_stream(True),
     "completion": completion,

@@ -16,6 +16,8 @@ const BASE_URL = setting('INFER_BASE_URL');
 const KEY = setting('INFER_API_KEY');
 const MODEL = setting('MODEL');
 const NAMESPACE = process.env['INFER_NAMESPACE'];
+const ALIAS = process.env['MODEL_ALIAS'];
+const ADAPTER = process.env['MODEL_ADAPTER'];
 const ENGINE_METRICS = process.env['INFER_ENGINE_METRICS'];
 const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: 'Say something about the sea.' }];
 /** Of vLLM: the answer has as many tokens as are asked for. */
@@ -86,6 +88,15 @@ async function chat(model: string): Promise<void> {
   assert.equal(data.choices[0]?.finish_reason, 'length');
   assert(data.choices[0].message.content, 'content is empty');
   assert.equal(data.usage?.completion_tokens, 7);
+}
+
+async function chatByOtherName(model: string, parent?: string): Promise<void> {
+  const { data } = await client.models.list();
+  const listed: { id: string; parent?: string } | undefined = data.find(({ id }) => id === model);
+  assert(listed, `${model} is not among ${JSON.stringify(data)}`);
+  assert.equal(listed.parent, parent);
+  assert.equal((await client.models.retrieve(model)).id, model);
+  await chat(model);
 }
 
 async function chatStream(usage: boolean): Promise<void> {
@@ -204,6 +215,10 @@ const CHECKS: Record<string, () => Promise<void>> = {
   chat: async () => await chat(MODEL),
   ...(NAMESPACE !== undefined && {
     "chat with the namespace in the model's name": async () => await chat(`${NAMESPACE}/${MODEL}`),
+  }),
+  ...(ALIAS !== undefined && { 'chat with an alias': async () => await chatByOtherName(ALIAS) }),
+  ...(ADAPTER !== undefined && {
+    'chat with an adapter': async () => await chatByOtherName(`${MODEL}:${ADAPTER}`, MODEL),
   }),
   'chat stream': async () => await chatStream(false),
   'chat stream with usage': async () => await chatStream(true),

@@ -30,6 +30,10 @@ export interface Served {
   namespace: string;
   /** A deployment of one replica. */
   model: string;
+  /** Another name of it. */
+  alias?: string;
+  /** The name of a LoRA adapter of it. */
+  adapter?: string;
   key: string;
   /** Whether the engine's own count of running requests is checked: it has to be told at once. */
   countsRunning: boolean;
@@ -37,7 +41,7 @@ export interface Served {
 
 /** Returns for each check `ok` or what was wrong. Throws an Error where the client made none. */
 export async function runChecks(client: OpenAIClient, base: string, served: Served): Promise<Record<string, string>> {
-  const { cluster, namespace, model, key, countsRunning } = served;
+  const { cluster, namespace, model, alias, adapter, key, countsRunning } = served;
   const program = await client.program();
   const engine = { namespace, service: `infer-${model}`, port: ENGINE_PORT };
   const output = await withPortForward(
@@ -50,6 +54,8 @@ export async function runChecks(client: OpenAIClient, base: string, served: Serv
           INFER_API_KEY: key,
           MODEL: model,
           INFER_NAMESPACE: namespace,
+          ...(alias !== undefined && { MODEL_ALIAS: alias }),
+          ...(adapter !== undefined && { MODEL_ADAPTER: adapter }),
           ...(countsRunning && { INFER_ENGINE_METRICS: `${engineUrl}/metrics` }),
         };
         const options = { env: environment, timeoutMs: 120_000 };

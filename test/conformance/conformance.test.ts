@@ -22,6 +22,8 @@ const CHECKS = [
   'models.retrieve',
   'chat',
   "chat with the namespace in the model's name",
+  'chat with an alias',
+  'chat with an adapter',
   'chat stream',
   'chat stream with usage',
   'completion',
@@ -36,10 +38,16 @@ const CHECKS = [
 let cluster: Cluster;
 let key = '';
 
+/** The example, with an alias and an adapter beside it. */
 function example(): InferenceDeployment {
   const text = readFileSync(join(repositoryRoot, 'examples/inference-deployment.yaml'), 'utf8');
-  const object = parse(text) as InferenceDeployment;
-  return { ...object, metadata: { ...object.metadata, namespace: NAMESPACE } };
+  const { metadata, spec, ...object } = parse(text) as InferenceDeployment;
+  const adapters = [{ name: 'sql', id: 'infer-examples/tiny-lora' }];
+  return {
+    ...object,
+    metadata: { ...metadata, namespace: NAMESPACE },
+    spec: { ...spec, aliases: ['Tiny-Llama'], adapters },
+  };
 }
 
 beforeAll(async () => {
@@ -61,7 +69,15 @@ describe.each(CLIENTS)('the openai client for $name', (openai) => {
     async (base) => {
       const everything = Object.fromEntries(CHECKS.map((check) => [check, 'ok']));
       expect(
-        await runChecks(openai, base, { cluster, namespace: NAMESPACE, model: MODEL, key, countsRunning: true }),
+        await runChecks(openai, base, {
+          cluster,
+          namespace: NAMESPACE,
+          model: MODEL,
+          alias: 'Tiny-Llama',
+          adapter: 'sql',
+          key,
+          countsRunning: true,
+        }),
       ).toEqual(everything);
     },
     180_000,

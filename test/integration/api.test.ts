@@ -134,6 +134,7 @@ describe('what the project ships', () => {
       'InferenceDeployment',
       'InferenceDeployment',
       'InferenceDeployment',
+      'InferenceDeployment',
     ]);
   });
 });

@@ -85,8 +85,16 @@ describe('an adapter', () => {
 
   test('answers under its name, and one that is not there is 404', async () => {
     const { url } = await start({ flags });
-    const answer = await post(`${url}/v1/chat/completions`, { ...chat, model: 'tiny:sql' });
-    expect(await answer.json()).toMatchObject({ model: 'tiny:sql' });
+    const answers = await Promise.all(
+      ['tiny', 'alias', 'tiny:sql'].map(async (model) => {
+        const answer = await post(`${url}/v1/chat/completions`, { ...chat, model });
+        return (await answer.json()) as { model: string; choices: { message: { content: string } }[] };
+      }),
+    );
+    expect(answers.map(({ model }) => model)).toEqual(['tiny', 'alias', 'tiny:sql']);
+    const [tiny, alias, sql] = answers.map(({ choices }) => choices[0]?.message.content);
+    expect(alias).toBe(tiny);
+    expect(sql).not.toBe(tiny);
     const unknown = await post(`${url}/v1/chat/completions`, { ...chat, model: 'tiny:python' });
     expect([unknown.status, await unknown.json()]).toEqual([
       404,

@@ -114,6 +114,8 @@ export class Simulator {
       created: Math.floor(Date.now() / 1000),
       model,
     };
+    // An adapter says something else than its model.
+    const weights = this.arguments.loraModules.some(({ name }) => name === model) ? model : '';
     const choices: Choice[] = [];
     const ids: string[] = [];
     let completionTokens = 0;
@@ -125,7 +127,7 @@ export class Simulator {
     for (const [promptIndex, { text, tokens, limit }] of prompts.entries()) {
       this.metrics.accepted(request.n, limit);
       for (let sample = 0; sample < request.n; sample += 1) {
-        const answer = planAnswer(request, text, sample, limit, this.settings.answerTokens);
+        const answer = planAnswer(request, weights + text, sample, limit, this.settings.answerTokens);
         const index = promptIndex * request.n + sample;
         const choice: Choice = { index, text: request.echo ? text : '', finishReason: null, stopReason: null };
         choices.push(choice);
