@@ -45,9 +45,11 @@ export class DeploymentRegistry implements Registry {
   }
 
   resolve(key: AuthenticatedKey, model: string): ServedModel<TrackedDeployment> | undefined {
+    const reached = this.#reachedBy(key);
     const { namespace = key.namespace, name, adapter } = parseModelName(model);
     const resource = this.#ownerOf(namespace, name);
-    if (resource === undefined || !this.#reachedBy(key)(resource)) return undefined;
+    // What is hidden from the key has taken the way of what does not exist up to here.
+    if (resource === undefined || !reached(resource)) return undefined;
     if (adapter === undefined) return this.#served(resource, model);
     const known = resource.spec.adapters?.some((candidate) => candidate.name === adapter);
     return known ? this.#served(resource, model, adapter) : undefined;
