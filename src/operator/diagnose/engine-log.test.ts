@@ -220,6 +220,30 @@ const rows: [sentence: string, log: string, reason: string, message: string][] =
     'invalid tool call parser: llama9. Change engine.toolCallParser or engine.reasoningParser.',
   ],
   [
+    'an adapter of a higher rank than the engine has room for names the argument',
+    configurationFailure('ValueError: Call to add_lora method failed: LoRA rank 128 is greater than max_lora_rank 64.'),
+    'EngineFailed',
+    'LoRA rank 128 is greater than max_lora_rank 64. Raise --max-lora-rank in args of the profile, or choose another adapter.',
+  ],
+  [
+    'an adapter that is not in the volume',
+    configurationFailure(`ValueError: Loading lora chat:sql failed: No adapter found for ${MODEL}/loras/sql`),
+    'ModelNotFound',
+    `Loading lora chat:sql failed: No adapter found for ${MODEL}/loras/sql. Check spec.adapters: the folder must hold adapter_config.json and adapter_model.safetensors.`,
+  ],
+  [
+    'a model that takes no adapters',
+    starting('ValueError: TransfusionNet does not support LoRA yet.'),
+    'EngineFailed',
+    'TransfusionNet does not support LoRA yet. Remove spec.adapters, or choose another model.',
+  ],
+  [
+    'an adapter of a kind that vLLM does not load',
+    configurationFailure('ValueError: Call to add_lora method failed: vLLM does not yet support DoRA.'),
+    'EngineFailed',
+    'vLLM does not yet support DoRA. Choose another adapter in spec.adapters: a plain LoRA, as PEFT saves it.',
+  ],
+  [
     'an argument that vLLM does not have, which ends it without a traceback',
     'usage: vllm serve [model_tag] [options]\nvllm serve: error: unrecognized arguments: --max-model-length=4096',
     'EngineFailed',

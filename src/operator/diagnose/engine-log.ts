@@ -136,6 +136,26 @@ const RULES: readonly Rule[] = [
     next: 'Change engine.toolCallParser or engine.reasoningParser.',
   },
   {
+    says: /LoRA rank \d+ is greater than max_lora_rank \d+/,
+    reason: 'EngineFailed',
+    next: 'Raise --max-lora-rank in args of the profile, or choose another adapter.',
+  },
+  {
+    says: /Loading lora [\w.:-]{1,170} failed: No adapter found for \S{1,160}/,
+    reason: 'ModelNotFound',
+    next: 'Check spec.adapters: the folder must hold adapter_config.json and adapter_model.safetensors.',
+  },
+  {
+    says: /\w{1,80} does not support LoRA yet/,
+    reason: 'EngineFailed',
+    next: 'Remove spec.adapters, or choose another model.',
+  },
+  {
+    says: /vLLM does not (?:yet )?support (?:DoRA|LoRA bias|Activated LoRA|layer_replication|block-diagonal LoRA|QALoRA|init_lora_weights)|vLLM only supports modules_to_save|Adapter bias is not supported/,
+    reason: 'EngineFailed',
+    next: 'Choose another adapter in spec.adapters: a plain LoRA, as PEFT saves it.',
+  },
+  {
     says: /unrecognized arguments: .{1,120}|argument --[\w/-]{1,60}: .{1,120}/,
     reason: 'EngineFailed',
     next: 'Check args of the profile and the fields of engine.',
