@@ -39,6 +39,7 @@ await build({
     operator: 'src/operator/main.ts',
     gateway: 'src/gateway/main.ts',
     prefetch: 'src/preflight/prefetch.ts',
+    preflight: 'src/preflight/preflight.ts',
     'vllm-sim': 'test/vllm-sim/main.ts',
     'hub-sim': 'test/hub-sim/main.ts',
   },

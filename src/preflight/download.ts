@@ -8,6 +8,7 @@ import {
   chooseAdapterFiles,
   chooseFiles,
   OWN_DIRECTORY,
+  total,
   type RepositoryFile,
   type RepositoryKind,
 } from './files.ts';
@@ -239,10 +240,6 @@ class Progress {
     this.#tenths = tenths;
     this.#log(`Downloaded ${tenths * 10} % (${gigabytes(this.#done)} of ${gigabytes(this.#total)} GB).`);
   }
-}
-
-function total(files: readonly { readonly size: number }[]): number {
-  return files.reduce((sum, { size }) => sum + size, 0);
 }
 
 function gigabytes(bytes: number): string {

@@ -7,6 +7,7 @@ export type DownloadReason =
   | 'TokenInvalid'
   | 'NoSafetensors'
   | 'ModelRefused'
+  | 'AdapterRefused'
   | 'ChecksumMismatch'
   | 'HubUnreachable'
   | 'DiskFull'

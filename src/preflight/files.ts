@@ -128,6 +128,22 @@ function isWanted(path: string): boolean {
   return !hidden && !skipped && WANTED_SUFFIXES.some((suffix) => path.endsWith(suffix));
 }
 
+/** Sum of the sizes, in bytes. */
+export function total(files: readonly { readonly size: number }[]): number {
+  return files.reduce((sum, { size }) => sum + size, 0);
+}
+
+/**
+ * Of the chosen files, those whose weights vLLM loads: not those in folders, and of a model that is stored both whole
+ * and in parts with an index only the parts.
+ */
+export function loadedWeights(chosen: readonly RepositoryFile[]): RepositoryFile[] {
+  const weights = chosen.filter(({ path }) => /^[^/]+\.safetensors$/.test(path));
+  const parts = weights.filter(({ path }) => /^model-\d+-of-\d+\.safetensors$/.test(path));
+  const indexed = parts.length > 0 && chosen.some(({ path }) => path === 'model.safetensors.index.json');
+  return indexed ? parts : weights;
+}
+
 /** Names come from whoever owns the repository: nothing may be written outside the model's directory. */
 function checkPath(model: string, path: string): void {
   const segments = path.split('/');

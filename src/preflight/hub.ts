@@ -2,6 +2,7 @@ import { EnvHttpProxyAgent, request, type Dispatcher } from 'undici';
 import { DownloadFailure, TemporaryError } from './failure.ts';
 import type { RepositoryFile, RepositoryKind } from './files.ts';
 import { refusal } from './refusal.ts';
+import { repositoryInfo, type RepositoryInfo } from './repository-info.ts';
 
 export interface HubOptions {
   /** Origin and path prefix of the hub or a mirror of it. */
@@ -9,6 +10,8 @@ export interface HubOptions {
   readonly token: string | undefined;
   readonly model: string;
   readonly kind: RepositoryKind;
+  /** No byte for so long, in milliseconds, means that the connection is dead. */
+  readonly silenceMs?: number | undefined;
 }
 
 /** Bytes of a file from `start` on; the whole file where the server does not do ranges. */
@@ -23,7 +26,6 @@ const MAX_PAGES = 200;
 const MAX_ENTRIES = 50_000;
 const COMMIT = /^[0-9a-f]{40}$/;
 
-/** No byte for so long means that the connection is dead. */
 const SILENCE_MS = 60_000;
 
 /**
@@ -40,7 +42,9 @@ export class Hub {
     this.#options = options;
     this.#endpoint = endpointUrl(options.endpoint);
     // Proxies come from HTTPS_PROXY and NO_PROXY.
-    this.#dispatcher = new EnvHttpProxyAgent({ headersTimeout: SILENCE_MS, bodyTimeout: SILENCE_MS });
+    const silenceMs = options.silenceMs ?? SILENCE_MS;
+    const connect = { timeout: Math.min(10_000, silenceMs) };
+    this.#dispatcher = new EnvHttpProxyAgent({ headersTimeout: silenceMs, bodyTimeout: silenceMs, connect });
   }
 
   async close(): Promise<void> {
@@ -49,13 +53,16 @@ export class Hub {
 
   /** The commit that a branch, tag or commit names now. */
   async resolve(revision: string, signal: AbortSignal): Promise<string> {
+    return (await this.info(revision, signal)).commit;
+  }
+
+  /** What the hub says of the repository at a branch, tag or commit. */
+  async info(revision: string, signal: AbortSignal): Promise<RepositoryInfo> {
     const path = `/api/models/${this.#options.model}/revision/${encodeURIComponent(revision)}`;
-    const info = await this.#json(new URL(this.#href(path)), signal);
-    const sha = (info.body as { sha?: unknown }).sha;
-    if (typeof sha !== 'string' || !COMMIT.test(sha)) {
-      throw new TemporaryError(`${this.#endpoint.host} named no commit for the model, so it may be no hub`);
-    }
-    return sha;
+    const { body } = await this.#json(new URL(this.#href(path)), signal);
+    const info = repositoryInfo(body);
+    if (info !== undefined) return info;
+    throw new TemporaryError(`${this.#endpoint.host} named no commit for the model, so it may be no hub`);
   }
 
   /** All files at a commit. */

@@ -1,5 +1,5 @@
-import { closeSync, openSync, writeSync, ftruncateSync } from 'node:fs';
 import { parseAdapters } from './adapters.ts';
+import { sentenceOf, setting, writeTerminationMessage } from './container.ts';
 import { downloadModel } from './download.ts';
 import { DownloadFailure, type DownloadReason } from './failure.ts';
 
@@ -9,13 +9,6 @@ const MAX_MESSAGE_CHARACTERS = 1_000;
 const environment = process.env;
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort()).once('SIGINT', () => stop.abort());
-
-/** @throws DownloadFailure InvalidSettings where a setting of the operator is missing. */
-function setting(name: string): string {
-  const value = environment[name];
-  if (value !== undefined && value !== '') return value;
-  throw new DownloadFailure('InvalidSettings', `The environment variable ${name} is not set.`);
-}
 
 /** @throws DownloadFailure InvalidSettings where the limit is no number of bytes. */
 function maxBytes(): number | undefined {
@@ -30,19 +23,9 @@ function maxBytes(): number | undefined {
 
 /** One sentence on stderr, and the same as JSON where Kubernetes reads why a container ended. */
 function report(reason: DownloadReason | 'Unexpected', text: string): void {
-  const token = environment['HF_TOKEN']?.trim();
-  const clean = token === undefined || token === '' ? text : text.replaceAll(token, '[token]');
-  const message = clean.slice(0, MAX_MESSAGE_CHARACTERS);
+  const message = text.slice(0, MAX_MESSAGE_CHARACTERS);
   console.error(message);
-  try {
-    // Never made here: the kubelet has made it, and anywhere else there is none to write.
-    const file = openSync(environment['INFER_TERMINATION_LOG'] ?? '/dev/termination-log', 'r+');
-    ftruncateSync(file);
-    writeSync(file, JSON.stringify({ reason, message }));
-    closeSync(file);
-  } catch {
-    // The sentence is in the log; there is nowhere else to say it.
-  }
+  writeTerminationMessage(JSON.stringify({ reason, message }));
 }
 
 /** Brings the model and its adapters, all that the volume is to hold. */
@@ -79,7 +62,7 @@ try {
     process.exitCode = 143;
   } else {
     const known = error instanceof DownloadFailure;
-    report(known ? error.reason : 'Unexpected', error instanceof Error ? error.message : String(error));
+    report(known ? error.reason : 'Unexpected', sentenceOf(error));
     process.exitCode = 1;
   }
 }

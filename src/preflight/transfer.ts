@@ -86,7 +86,8 @@ interface Partial {
   hash: Hash;
 }
 
-function newHash(file: RepositoryFile): Hash {
+/** A hash over which the content of the file, once all is fed, gives the digest that the hub lists. */
+export function contentHash(file: RepositoryFile): Hash {
   // Git's blob id covers a header with the length.
   return file.digest.algorithm === 'sha256' ? createHash('sha256') : createHash('sha1').update(`blob ${file.size}\0`);
 }
@@ -94,7 +95,7 @@ function newHash(file: RepositoryFile): Hash {
 /** Reads what is there into the digest; more bytes than the file has are worth nothing. */
 async function readPartial(handle: FileHandle, file: RepositoryFile): Promise<Partial> {
   const { size } = await handle.stat();
-  const hash = newHash(file);
+  const hash = contentHash(file);
   if (size > file.size) {
     await handle.truncate(0);
     return { size: 0, hash };
@@ -113,7 +114,7 @@ async function readPartial(handle: FileHandle, file: RepositoryFile): Promise<Pa
 async function restart(transfer: Transfer, handle: FileHandle, state: Partial): Promise<void> {
   transfer.moved(-state.size, 0);
   state.size = 0;
-  state.hash = newHash(transfer.file);
+  state.hash = contentHash(transfer.file);
   await handle.truncate(0);
 }
 

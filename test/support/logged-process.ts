@@ -19,7 +19,8 @@ export class LoggedProcess {
         this.#log += text;
       });
     }
-    this.exit = once(this.#child, 'exit').then(([code]) => code as number | null);
+    // Not 'exit': its last words may come after that.
+    this.exit = once(this.#child, 'close').then(([code]) => code as number | null);
   }
 
   /** All that it wrote so far. */

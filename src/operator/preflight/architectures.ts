@@ -1,0 +1,124 @@
+/** Which model classes vLLM 0.32.0 runs. Both lists are printed by test/e2e-vllm/architectures.py. */
+
+/** vLLM's own classes: text generation, embedding, classification and several media. */
+const OWN = `
+  AXK1ForCausalLM AfmoeForCausalLM ApertusForCausalLM ArceeForCausalLM AriaForConditionalGeneration
+  AudioFlamingo3ForConditionalGeneration BagelForConditionalGeneration BailingMoeForCausalLM BailingMoeV2ForCausalLM
+  BailingMoeV2_5ForCausalLM BailingMoeV3ForCausalLM BailingMoeV3VLForConditionalGeneration BeeForConditionalGeneration
+  BertForMaskedLM BertForSequenceClassification BertForTokenClassification BertModel BertSpladeSparseEmbeddingModel
+  BgeM3EmbeddingModel Blip2ForConditionalGeneration BloomForCausalLM CLIPModel ChatGLMForConditionalGeneration
+  ChatGLMModel ClefOmniForJointSchema Cohere2ForCausalLM Cohere2MoeForCausalLM Cohere2VisionForConditionalGeneration
+  CohereAsrForConditionalGeneration CohereCompassForConditionalGeneration CohereForCausalLM ColBERTJinaRobertaModel
+  ColBERTLfm2Model ColBERTModernBertModel ColModernVBertForRetrieval ColPaliForRetrieval ColQwen3 ColQwen3_5
+  Cosmos3EdgeForConditionalGeneration Cosmos3ForConditionalGeneration CwmForCausalLM DbrxForCausalLM DeciLMForCausalLM
+  DeepseekForCausalLM DeepseekOCR2ForCausalLM DeepseekOCRForCausalLM DeepseekV2ForCausalLM DeepseekV32ForCausalLM
+  DeepseekV3BidirectionalModel DeepseekV3ForCausalLM DeepseekV41ForCausalLM DeepseekV4ForCausalLM
+  DeepseekV4ForConditionalGeneration DeepseekVLV2ForCausalLM DiffusionGemmaForBlockDiffusion Dots3NoteForCausalLM
+  DotsOCRForCausalLM Eagle2_5_VLForConditionalGeneration EmbeddingGemma2Model Emu3ForConditionalGeneration
+  Ernie4_5ForCausalLM Ernie4_5_MoeForCausalLM Ernie4_5_VLMoeForConditionalGeneration Exaone4ForCausalLM
+  Exaone4_5_ForConditionalGeneration ExaoneForCausalLM ExaoneMoEForCausalLM ExaoneMoeForCausalLM FalconForCausalLM
+  FalconH1ForCausalLM FalconMambaForCausalLM FireRedASR2ForConditionalGeneration FlexOlmoForCausalLM
+  FunASRForConditionalGeneration FunAudioChatForConditionalGeneration GLM4VForCausalLM GPT2ForSequenceClassification
+  GPT2LMHeadModel GPTBigCodeForCausalLM GPTJForCausalLM GPTNeoXForCausalLM Gemma2ForCausalLM Gemma2Model
+  Gemma3ForCausalLM Gemma3ForConditionalGeneration Gemma3TextModel Gemma3nForCausalLM Gemma3nForConditionalGeneration
+  Gemma4ForCausalLM Gemma4ForConditionalGeneration Gemma4UnifiedForConditionalGeneration GemmaForCausalLM
+  Glm4ForCausalLM Glm4MoeForCausalLM Glm4MoeLiteForCausalLM Glm4vForConditionalGeneration
+  Glm4vMoeForConditionalGeneration Glm5NextForCausalLM Glm5NextForConditionalGeneration GlmAsrForConditionalGeneration
+  GlmForCausalLM GlmMoeDsaForCausalLM GlmOcrForConditionalGeneration GptOssForCausalLM
+  Granite4VisionForConditionalGeneration GraniteForCausalLM GraniteMoeForCausalLM GraniteMoeHybridForCausalLM
+  GraniteMoeSWAForCausalLM GraniteMoeSharedForCausalLM GraniteSWAForCausalLM GraniteSpeechForConditionalGeneration
+  GraniteSpeechPlusForConditionalGeneration GteModel GteNewForSequenceClassification GteNewModel H2OVLChatModel
+  HCXVisionV2ForCausalLM HF_ColBERT HYV3ForCausalLM HYV4ForCausalLM HfMoondream HrmTextForCausalLM
+  HunYuanDenseV1ForCausalLM HunYuanMoEV1ForCausalLM HunYuanVLForConditionalGeneration HyperCLOVAXForCausalLM
+  IQuestCoderForCausalLM IQuestLoopCoderForCausalLM Idefics3ForConditionalGeneration InklingForCausalLM
+  InklingForConditionalGeneration InternLM2ForCausalLM InternLM2ForRewardModel InternLM3ForCausalLM
+  InternS1ForConditionalGeneration InternS1ProForConditionalGeneration InternS2MobiusForConditionalGeneration
+  InternS2PreviewForConditionalGeneration InternVLChatModel InternVLForConditionalGeneration
+  IsaacForConditionalGeneration Jais2ForCausalLM JambaForCausalLM JambaForSequenceClassification JinaEmbeddingsV5Model
+  JinaForRanking JinaVLForRanking K2HorizonForCausalLM KananaVForConditionalGeneration KeyeForConditionalGeneration
+  KeyeVL1_5ForConditionalGeneration KimiK25ForConditionalGeneration KimiK3ForConditionalGeneration
+  KimiLinearForCausalLM KimiVLForConditionalGeneration LLaMAForCausalLM LagunaForCausalLM Lfm2ForCausalLM
+  Lfm2MoeForCausalLM Lfm2VlForConditionalGeneration LightOnOCRForConditionalGeneration Llama4ForCausalLM
+  Llama4ForConditionalGeneration LlamaBidirectionalForSequenceClassification LlamaBidirectionalModel LlamaForCausalLM
+  LlamaModel LlamaNemotronVLForSequenceClassification LlamaNemotronVLModel Llama_Nemotron_Nano_VL
+  LlavaForConditionalGeneration LlavaNextForConditionalGeneration LlavaNextVideoForConditionalGeneration
+  LlavaOnevision2ForConditionalGeneration LlavaOnevisionForConditionalGeneration LongcatFlashForCausalLM
+  LongcatFlashNgramForCausalLM Mamba2ForCausalLM MambaForCausalLM MellumForCausalLM MiDashengLMModel MiMoForCausalLM
+  MiMoV2FlashForCausalLM MiMoV2ForCausalLM MiMoV2OmniForCausalLM MiniCPM3ForCausalLM MiniCPMForCausalLM MiniCPMO
+  MiniCPMV MiniCPMV4_6ForConditionalGeneration MiniCPMV4_7ForConditionalGeneration MiniMaxM2ForCausalLM
+  MiniMaxM3SparseForCausalLM MiniMaxM3SparseForConditionalGeneration Ministral3ForCausalLM
+  Mistral3ForConditionalGeneration MistralForCausalLM MistralLarge3ForCausalLM MistralModel MixtralForCausalLM
+  ModernBertForSequenceClassification ModernBertForTokenClassification ModernBertModel Molmo2ForConditionalGeneration
+  MolmoForCausalLM Moondream3ForCausalLM MoonshotKimiaForCausalLM MossAudioModel
+  MossTranscribeDiarizeForConditionalGeneration MuseGlimmerForCausalLM MuseGlimmerForConditionalGeneration NVLM_D
+  NanbeigeForCausalLM NemotronForCausalLM NemotronHForCausalLM NemotronHPuzzleForCausalLM
+  NemotronH_Nano_Omni_Reasoning_V3 NemotronH_Nano_VL_V2 NemotronH_Omni_Reasoning_V3 NemotronH_Super_Omni_Reasoning_V3
+  NemotronParseForConditionalGeneration NomicBertModel OPTForCausalLM Olmo2ForCausalLM Olmo3ForCausalLM
+  OlmoForCausalLM OlmoHybridForCausalLM OlmoeForCausalLM OpenAIPrivacyFilterForTokenClassification
+  OpenCUAForConditionalGeneration OpenPanguVLForConditionalGeneration OpenVLAForActionPrediction OpsColQwen3Model
+  OrionForCausalLM Ovis Ovis2_5 Ovis2_6ForCausalLM Ovis2_6_MoeForCausalLM PaddleOCRVLForConditionalGeneration
+  PaliGemmaForConditionalGeneration PanguEmbeddedForCausalLM PanguProMoEV2ForCausalLM PanguUltraMoEForCausalLM
+  Param2MoEForCausalLM Phi3ForCausalLM Phi3VForCausalLM Phi4ForCausalLMV Phi4MMForCausalLM PhiForCausalLM
+  PhiMoEForCausalLM PixtralForConditionalGeneration Plamo3ForCausalLM QianfanOCRForConditionalGeneration
+  Qwen2AudioForConditionalGeneration Qwen2ForCausalLM Qwen2ForProcessRewardModel Qwen2ForRewardModel Qwen2Model
+  Qwen2MoeForCausalLM Qwen2VLForConditionalGeneration Qwen2_5OmniForConditionalGeneration Qwen2_5OmniModel
+  Qwen2_5_VLForConditionalGeneration Qwen3ASRForConditionalGeneration Qwen3ASRForcedAlignerForTokenClassification
+  Qwen3ASRRealtimeGeneration Qwen3ForCausalLM Qwen3MoeForCausalLM Qwen3NextForCausalLM
+  Qwen3OmniMoeForConditionalGeneration Qwen3VLForConditionalGeneration Qwen3VLMoeForConditionalGeneration
+  Qwen3VLNemotronEmbedModel Qwen3_5ForCausalLM Qwen3_5ForConditionalGeneration Qwen3_5MoeForCausalLM
+  Qwen3_5MoeForConditionalGeneration Qwen4ExpForCausalLM Qwen4ExpForConditionalGeneration RForConditionalGeneration
+  Rnj1ForCausalLM RobertaForMaskedLM RobertaForSequenceClassification RobertaForTokenClassification RobertaModel
+  SarvamMLAForCausalLM SarvamMoEForCausalLM SeedOssForCausalLM SiglipModel SkyworkR1VChatModel SmolLM3ForCausalLM
+  SmolVLMForConditionalGeneration SolarForCausalLM StableLmForCausalLM Starcoder2ForCausalLM Step1ForCausalLM
+  Step3TextForCausalLM Step3VLForConditionalGeneration Step3p5ForCausalLM Step3p7ForConditionalGeneration
+  StepVLForConditionalGeneration TeleChat2ForCausalLM TeleChat3ForCausalLM TeleFLMForCausalLM Terratorch
+  TransformersEmbeddingModel TransformersForCausalLM TransformersForSequenceClassification
+  TransformersMoEEmbeddingModel TransformersMoEForCausalLM TransformersMoEForSequenceClassification
+  TransformersMultiModalEmbeddingModel TransformersMultiModalForCausalLM
+  TransformersMultiModalForSequenceClassification TransformersMultiModalMoEForCausalLM UltravoxModel
+  UnlimitedOCRForCausalLM VaultGemmaForCausalLM VibeVoiceAsrForConditionalGeneration VoxtralForConditionalGeneration
+  VoxtralRealtimeGeneration VoyageQwen3BidirectionalEmbedModel WhisperForConditionalGeneration
+  XLMRobertaForSequenceClassification XLMRobertaForTokenClassification XLMRobertaModel Zamba2ForCausalLM
+`;
+
+/** Families of Transformers 5.19.0 for which vLLM has no class and takes Transformers' own. */
+const BY_TRANSFORMERS = `
+  AXK2 Albert AriaText AyaVision Bamba BioGpt BitNet Blt BridgeTower CTRL Camembert Chameleon CohereCompassText
+  Cosmos3Omni Csm CsmDepthDecoder Data2VecAudio Data2VecText DeepseekOcr2 DeepseekVL DeepseekVLHybrid DiffLlama
+  DistilBert Doge Dots1 Electra Ernie Ernie4_5_VL_Moe Esm Esmc EuroBert FNet FastVlm FunAsrNano Fuyu Gemma4Assistant
+  Gemma4UnifiedAssistant Git Glm46V GlmImage GotOcr2 Helium HiggsAudioV2 Hubert HyperCLOVAXVisionV2 Idefics2
+  InstructBlip InstructBlipVideo Janus JetMoe JinaEmbeddingsV3 Kimi_K25 Kosmos2 Kosmos2_5 KyutaiSpeechToText LayoutLM
+  LightOnOcr MarkupLM MiniMax MiniMaxM3VL Ministral Mistral4 Mllama MobileBert ModernBertDecoder ModernVBert Moshi
+  MusicFlamingo Musicgen MusicgenMelody NanoChat NeoMME Ovis2 PI0 PerceptionLM Persimmon Phi4Multimodal Phimoe
+  Qwen2_5OmniPreTrainedModel Qwen2_5OmniTalker Qwen2_5OmniThinker Qwen3OmniMoePreTrainedModel Qwen3OmniMoeTalker
+  Qwen3OmniMoeTalkerCodePredictorModel Qwen3OmniMoeThinker Qwen3_5Text RecurrentGemma RoCBert RobertaPreLayerNorm SEW
+  SolarOpen UniSpeech UniSpeechSat VibeVoice VideoLlama3 VideoLlava VipLlava VoxtralRealtime Wav2Vec2 Wav2Vec2Bert
+  Wav2Vec2Conformer XLMRobertaXL Xmod Youtu Zamba Zaya xLSTM
+`;
+
+/** vLLM makes an embedding model or a classifier of a class that ends in another of these. */
+const ENDS =
+  /(ForCausalLM|ForConditionalGeneration|ChatModel|LMHeadModel|ForTextEncoding|EmbeddingModel|For(Sequence|Token|Audio|Image|Video)Classification|ClassificationModel|ForRewardModeling|RewardModel|ForMaskedLM|Model)$/;
+
+const own = new Set(words(OWN));
+const families = new Set([...words(OWN).map(family), ...words(BY_TRANSFORMERS)].filter((name) => name !== undefined));
+
+/**
+ * Returns whether vLLM may run models of this class, as `LlamaForCausalLM`. Where that cannot be told without vLLM it is
+ * true: a model that might run is not refused.
+ */
+export function supportsArchitecture(name: string): boolean {
+  if (own.has(name)) return true;
+  const stem = family(name);
+  return stem !== undefined && families.has(stem);
+}
+
+/** What a class and its relatives have in common, as `Llama`; undefined for a name that does not end in a known way. */
+function family(name: string): string | undefined {
+  const stem = name.replace(ENDS, '');
+  return stem === name || stem === '' ? undefined : stem;
+}
+
+function words(text: string): string[] {
+  return text.trim().split(/\s+/);
+}
