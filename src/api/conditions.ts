@@ -1,11 +1,11 @@
 /** Condition types and reasons of an InferenceDeployment: a part of the API, so reasons are never renamed. */
 
-export type ConditionType = 'Accepted' | 'Available' | 'ReplicasReady' | 'Progressing' | 'Ready';
+export type ConditionType = 'Accepted' | 'ModelResolved' | 'Available' | 'ReplicasReady' | 'Progressing' | 'Ready';
 
 /** Why the spec cannot be acted on. */
-export type RefusalReason = 'UnknownHardwareProfile' | 'ProfileNotAllowed' | 'NameConflict';
+export type RefusalReason = 'UnknownHardwareProfile' | 'ProfileNotAllowed' | 'NameConflict' | 'CacheNotShareable';
 
-/** Why a replica does not serve yet, or any more. */
+/** Why a replica does not serve yet, or any more, or is not started at all. */
 export type ReplicaReason =
   | 'WaitingForGPU'
   | 'Unschedulable'
@@ -16,6 +16,9 @@ export type ReplicaReason =
   | 'TokenInvalid'
   | 'ModelNotFound'
   | 'ModelGated'
+  | 'ModelTooLarge'
+  | 'ModelRefused'
+  | 'PreflightFailed'
   | 'UnsupportedArchitecture'
   | 'HubUnreachable'
   | 'DiskFull'
@@ -30,6 +33,7 @@ export type ReplicaReason =
   | 'EndedByNode'
   | 'ApplyFailed'
   | 'WaitingForDeletion'
+  | 'Resolving'
   | 'Scheduling'
   | 'Downloading'
   | 'Loading'
@@ -47,6 +51,9 @@ export const REASON_ORDER: readonly ReplicaReason[] = [
   'ModelGated',
   'ModelNotFound',
   'UnsupportedArchitecture',
+  'ModelTooLarge',
+  'ModelRefused',
+  'PreflightFailed',
   'HubUnreachable',
   'DiskFull',
   'DownloadFailed',
@@ -60,6 +67,7 @@ export const REASON_ORDER: readonly ReplicaReason[] = [
   'Unschedulable',
   'Evicted',
   'EndedByNode',
+  'Resolving',
   'Scheduling',
   'Downloading',
   'Loading',

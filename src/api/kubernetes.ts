@@ -61,6 +61,31 @@ export interface PodSpec {
   imagePullSecrets?: { name: string }[];
 }
 
+/** A pod that runs once, as a Job has it; the rest is as in a replica's. */
+export interface JobPodSpec extends PodSpec {
+  restartPolicy: 'OnFailure';
+}
+
+export interface Job extends KubeObject {
+  spec: {
+    backoffLimit: number;
+    ttlSecondsAfterFinished?: number;
+    template: { metadata: Omit<ObjectMeta, 'name'>; spec: JobPodSpec };
+  };
+  status?: { conditions?: { type: string; status: string; lastTransitionTime?: string }[] };
+}
+
+/** Returns whether the Job has ended, well or not. */
+export function isFinished({ status }: Job): boolean {
+  return (status?.conditions ?? []).some(
+    ({ type, status: is }) => (type === 'Complete' || type === 'Failed') && is === 'True',
+  );
+}
+
+export interface PersistentVolumeClaim extends KubeObject {
+  spec: { accessModes: string[]; storageClassName?: string; resources: { requests: { storage: string } } };
+}
+
 export interface DeploymentStatus {
   observedGeneration?: number;
   replicas?: number;

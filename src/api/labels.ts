@@ -12,6 +12,8 @@ export const DEPLOYMENT_UID_LABEL = 'infer.dev/deployment-uid';
 /** On pods: what they are for. Replicas carry `replica`, so that Jobs of a deployment are never served or counted. */
 export const COMPONENT_LABEL = 'infer.dev/component';
 export const REPLICA_COMPONENT = 'replica';
+export const PREFLIGHT_COMPONENT = 'preflight';
+export const FETCH_COMPONENT = 'fetch';
 
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by';
 export const MANAGED_BY = 'infer';

@@ -1,6 +1,15 @@
 /** Typed handles of the kinds that Infer reads and writes. */
 import type { Resource } from '../kube/types.ts';
-import type { Deployment, EndpointSlice, NetworkPolicy, Pod, PodDisruptionBudget, Service } from './kubernetes.ts';
+import type {
+  Deployment,
+  EndpointSlice,
+  Job,
+  NetworkPolicy,
+  PersistentVolumeClaim,
+  Pod,
+  PodDisruptionBudget,
+  Service,
+} from './kubernetes.ts';
 import type { APIKey } from './generated/api-key.ts';
 import type { CatalogModel } from './generated/catalog-model.ts';
 import type { HardwareProfile } from './generated/hardware-profile.ts';
@@ -28,6 +37,7 @@ export const deployments: Resource<Deployment> = {
   plural: 'deployments',
   namespaced: true,
 };
+export const jobs: Resource<Job> = { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true };
 export const services: Resource<Service> = {
   group: '',
   version: 'v1',
@@ -47,6 +57,13 @@ export const networkPolicies: Resource<NetworkPolicy> = {
   version: 'v1',
   kind: 'NetworkPolicy',
   plural: 'networkpolicies',
+  namespaced: true,
+};
+export const persistentVolumeClaims: Resource<PersistentVolumeClaim> = {
+  group: '',
+  version: 'v1',
+  kind: 'PersistentVolumeClaim',
+  plural: 'persistentvolumeclaims',
   namespaced: true,
 };
 export const pods: Resource<Pod> = { group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true };

@@ -1,7 +1,7 @@
 /** Server-side apply of the fields we own, which sends nothing when nothing differs. */
-import { createHash } from 'node:crypto';
 import type { KubeClient } from './client.ts';
 import { ApiError } from './errors.ts';
+import { contentHash } from './hash.ts';
 import { ownsAll } from './managed-fields.ts';
 import type { KubeObject, ManagedFieldsEntry, ObjectMeta, Resource } from './types.ts';
 import { objectKey, resourceName } from './types.ts';
@@ -14,19 +14,6 @@ export interface ApplierOptions {
 }
 
 const MAX_SHORTFALLS = 10_000;
-
-/** Returns JSON with the keys of objects in order, so that equal values give equal text. */
-export function canonicalJson(value: unknown): string {
-  return JSON.stringify(value, (_key, child: unknown) => {
-    if (typeof child !== 'object' || child === null || Array.isArray(child)) return child;
-    return Object.fromEntries(Object.entries(child).sort(([a], [b]) => (a < b ? -1 : 1)));
-  });
-}
-
-/** Returns the hash that the annotation holds for this intent. */
-export function intentHash(intent: KubeObject): string {
-  return createHash('sha256').update(canonicalJson(intent)).digest('hex').slice(0, 32);
-}
 
 /**
  * Applies intents. Whether a live object still is what was applied is decided without comparing values, which
@@ -64,7 +51,7 @@ export class Applier {
     ifUnchanged = false,
   ): Promise<{ object: T; changed: boolean }> {
     const { client, fieldManager } = this.#options;
-    const hash = intentHash(intent);
+    const hash = contentHash(intent);
     const marked = this.#withHash(intent, hash);
     if (live !== undefined && this.#isApplied(resource, marked, hash, live)) return { object: live, changed: false };
     const body = { ...marked, metadata: { ...marked.metadata, ...preconditions(live, ifUnchanged) } };
@@ -116,9 +103,7 @@ export class Applier {
   #ownedState(object: KubeObject, hash: string): string {
     const own = (entry: ManagedFieldsEntry): boolean => entry.manager === this.#options.fieldManager;
     const fields = (object.metadata.managedFields ?? []).filter(own).map((entry) => entry.fieldsV1);
-    return createHash('sha256')
-      .update(canonicalJson([object.metadata.uid, hash, fields]))
-      .digest('hex');
+    return contentHash([object.metadata.uid, hash, fields]);
   }
 }
 

@@ -3,7 +3,15 @@ import { effectiveSpec } from '../api/defaults.ts';
 import type { CatalogModel } from '../api/generated/catalog-model.ts';
 import type { HardwareProfile } from '../api/generated/hardware-profile.ts';
 import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
-import type { Deployment, NetworkPolicy, Pod, PodDisruptionBudget, Service } from '../api/kubernetes.ts';
+import type {
+  Deployment,
+  Job,
+  NetworkPolicy,
+  PersistentVolumeClaim,
+  Pod,
+  PodDisruptionBudget,
+  Service,
+} from '../api/kubernetes.ts';
 import {
   COMPONENT_LABEL,
   DEPLOYMENT_LABEL,
@@ -12,6 +20,8 @@ import {
   GATEWAY_POD_LABELS,
   MANAGED_BY,
   MANAGED_BY_LABEL,
+  FETCH_COMPONENT,
+  PREFLIGHT_COMPONENT,
   REPLICA_COMPONENT,
 } from '../api/labels.ts';
 import { modelNameKeys } from '../api/model-names.ts';
@@ -20,7 +30,9 @@ import {
   deployments,
   hardwareProfiles,
   inferenceDeployments,
+  jobs,
   networkPolicies,
+  persistentVolumeClaims,
   podDisruptionBudgets,
   pods,
   services,
@@ -38,6 +50,9 @@ export interface Caches {
   services: Informer<Service>;
   podDisruptionBudgets: Informer<PodDisruptionBudget>;
   networkPolicies: Informer<NetworkPolicy>;
+  persistentVolumeClaims: Informer<PersistentVolumeClaim>;
+  jobs: Informer<Job>;
+  /** Replicas, and the pods of our Jobs. */
   pods: Informer<Pod>;
   /** Those of the gateways, in Infer's own namespace. */
   gatewayPods: Informer<Pod>;
@@ -60,12 +75,16 @@ export function createCaches(options: CacheOptions): Caches {
   const common = { client, logger, metrics, relistIntervalMs };
   const watched = { ...common, ...(watchNamespace !== undefined && { namespace: watchNamespace }) };
   // Children keep managedFields: they tell whether a field that we applied was changed, and who owns `replicas`.
-  const child = <T extends KubeObject>(resource: Resource<T>): Informer<T> =>
+  const child = <T extends KubeObject>(
+    resource: Resource<T>,
+    indexes: Record<string, (object: T) => string[]> = {},
+  ): Informer<T> =>
     new Informer<T>({
       ...watched,
       resource,
       labelSelector: `${MANAGED_BY_LABEL}=${MANAGED_BY}`,
       decode: (object) => object,
+      indexes,
     });
   return {
     inferenceDeployments: new Informer({
@@ -91,12 +110,14 @@ export function createCaches(options: CacheOptions): Caches {
     services: child(services),
     podDisruptionBudgets: child(podDisruptionBudgets),
     networkPolicies: child(networkPolicies),
+    persistentVolumeClaims: child(persistentVolumeClaims),
+    jobs: child(jobs, { owner: (job) => controllerUids(job, inferenceDeployments.kind) }),
     pods: new Informer({
       ...watched,
       resource: pods,
-      labelSelector: `${COMPONENT_LABEL}=${REPLICA_COMPONENT}`,
+      labelSelector: `${COMPONENT_LABEL} in (${REPLICA_COMPONENT},${PREFLIGHT_COMPONENT},${FETCH_COMPONENT})`,
       decode: decodePod,
-      indexes: { deployment: (pod) => [replicaIndexKey(pod)] },
+      indexes: { deployment: (pod) => [replicaIndexKey(pod)], job: (pod) => controllerUids(pod, jobs.kind) },
     }),
     gatewayPods: new Informer({
       ...common,
@@ -116,6 +137,12 @@ export function createCaches(options: CacheOptions): Caches {
 function withoutManagedFields<T extends KubeObject>(object: T): T {
   const { managedFields: _dropped, ...metadata } = object.metadata;
   return { ...object, metadata };
+}
+
+/** Returns the UID of the object of this kind that controls `object`, if one does. */
+function controllerUids({ metadata }: KubeObject, kind: string): string[] {
+  const owner = metadata.ownerReferences?.find((reference) => reference.controller === true);
+  return owner?.kind === kind ? [owner.uid] : [];
 }
 
 /**

@@ -111,11 +111,20 @@ function isSame(cause: EngineCause | undefined, known: EngineCause | undefined):
 
 /** Returns a reader by the API server, which asks the kubelet. */
 export function engineLogReader(client: Pick<KubeClient, 'getText'>): EngineLogReader {
-  return async ({ namespace = '', name }, previous) =>
-    await client.getText(
-      `/api/v1/namespaces/${namespace}/pods/${name}/log`,
-      { container: 'engine', previous: String(previous), tailLines: '400', limitBytes: '262144' },
-      // Not the client's own timeout, after which it distrusts its connections: they are not to blame for a kubelet.
-      { signal: AbortSignal.timeout(READ_TIMEOUT_MS) },
-    );
+  return async (pod, previous) =>
+    await readLog(client, pod, { container: 'engine', previous: String(previous), tailLines: '400' });
+}
+
+/** Reads the end of a container's log as `query` says. Rejects where the kubelet does not give it in time. */
+export async function readLog(
+  client: Pick<KubeClient, 'getText'>,
+  { namespace = '', name }: ObjectReference,
+  query: { container: string; previous?: string; tailLines: string },
+): Promise<string> {
+  return await client.getText(
+    `/api/v1/namespaces/${namespace}/pods/${name}/log`,
+    { ...query, limitBytes: '262144' },
+    // Not the client's own timeout, after which it distrusts its connections: they are not to blame for a kubelet.
+    { signal: AbortSignal.timeout(READ_TIMEOUT_MS) },
+  );
 }

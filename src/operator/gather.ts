@@ -1,14 +1,29 @@
 /** One read of the caches into a plain value; everything after it is pure until the plan is applied. */
-import { deployments, networkPolicies, podDisruptionBudgets, services } from '../api/resources.ts';
-import type { Deployment, NetworkPolicy, Pod, PodDisruptionBudget, Service } from '../api/kubernetes.ts';
+import {
+  deployments,
+  networkPolicies,
+  persistentVolumeClaims,
+  podDisruptionBudgets,
+  services,
+} from '../api/resources.ts';
+import type {
+  Deployment,
+  Job,
+  NetworkPolicy,
+  PersistentVolumeClaim,
+  Pod,
+  PodDisruptionBudget,
+  Service,
+} from '../api/kubernetes.ts';
 import { effectiveSpec } from '../api/defaults.ts';
+import type { CatalogModel } from '../api/generated/catalog-model.ts';
 import type { HardwareProfile } from '../api/generated/hardware-profile.ts';
 import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
 import { lostAlias } from '../api/model-names.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { KubeObject, ObjectReference, Resource } from '../kube/types.ts';
 import type { Caches } from './caches.ts';
-import { childName } from './resources/names.ts';
+import { cacheName, childName } from './resources/names.ts';
 import type { EngineSettings } from './resources/engine.ts';
 
 export interface Children {
@@ -16,6 +31,8 @@ export interface Children {
   service: Service | undefined;
   disruptionBudget: PodDisruptionBudget | undefined;
   networkPolicy: NetworkPolicy | undefined;
+  /** Of the model cache; looked for only where the profile has one. */
+  cacheClaim: PersistentVolumeClaim | undefined;
 }
 
 export interface Observation {
@@ -24,8 +41,14 @@ export interface Observation {
   lostAlias: { alias: string; owner: InferenceDeployment } | undefined;
   profile: HardwareProfile | undefined;
   catalogueEngine: EngineSettings | undefined;
+  /** The platform team vouches for the model by an entry of the catalogue. */
+  isCatalogued: boolean;
   children: Children;
+  /** The replicas. */
   pods: Pod[];
+  /** The Jobs of this very resource, and their pods, the oldest first. */
+  jobs: Job[];
+  jobPods: Pod[];
 }
 
 /** The caches have not passed our own last write yet: look again shortly. */
@@ -46,39 +69,60 @@ export async function gather(
   const resource = caches.inferenceDeployments.get(ref);
   if (resource === undefined || resource.metadata.deletionTimestamp !== undefined) return undefined;
   const child: ObjectReference = { ...ref, name: childName(ref.name) };
+  const cache: ObjectReference = { ...ref, name: cacheName(ref.name) };
   const lagging = [
     caches.inferenceDeployments.isBehind(ref),
     caches.deployments.isBehind(child),
     caches.services.isBehind(child),
     caches.podDisruptionBudgets.isBehind(child),
     caches.networkPolicies.isBehind(child),
+    caches.persistentVolumeClaims.isBehind(cache),
   ];
   const replicas = caches.pods.byIndex('deployment', `${ref.namespace}/${resource.metadata.uid ?? ''}`);
-  if (lagging.includes(true) || replicas.some((pod) => caches.pods.isBehind(pod.metadata))) return BEHIND;
+  const jobs = caches.jobs.byIndex('owner', resource.metadata.uid ?? '');
+  const written = [
+    ...replicas.map((pod) => caches.pods.isBehind(pod.metadata)),
+    ...jobs.map((job) => caches.jobs.isBehind(job.metadata)),
+  ];
+  if ([...lagging, ...written].includes(true)) return BEHIND;
 
-  const find = async <T extends KubeObject>(cached: T | undefined, kind: Resource<T>): Promise<T | undefined> =>
-    cached ?? (await client.get(kind, child));
+  const find = async <T extends KubeObject>(
+    cached: T | undefined,
+    kind: Resource<T>,
+    object = child,
+  ): Promise<T | undefined> => cached ?? (await client.get(kind, object));
   const spec = effectiveSpec(resource.spec);
-  const [deployment, service, disruptionBudget, networkPolicy] = await Promise.all([
+  const profile = caches.hardwareProfiles.get({ namespace: inferNamespace, name: spec.hardwareProfile });
+  const cachedClaim = caches.persistentVolumeClaims.get(cache);
+  const [deployment, service, disruptionBudget, networkPolicy, cacheClaim] = await Promise.all([
     find(caches.deployments.get(child), deployments),
     find(caches.services.get(child), services),
     find(caches.podDisruptionBudgets.get(child), podDisruptionBudgets),
     find(caches.networkPolicies.get(child), networkPolicies),
+    profile?.spec.modelCache?.claim ? find(cachedClaim, persistentVolumeClaims, cache) : cachedClaim,
   ]);
+  const entry = catalogueEntry(caches, spec.model.id);
   return {
     resource,
     lostAlias: lostAlias(resource, (key) => caches.inferenceDeployments.byIndex('modelName', key)),
-    profile: caches.hardwareProfiles.get({ namespace: inferNamespace, name: spec.hardwareProfile }),
-    catalogueEngine: catalogueEngine(caches, spec.model.id),
-    children: { deployment, service, disruptionBudget, networkPolicy },
+    profile,
+    catalogueEngine: entry?.spec.engine,
+    isCatalogued: entry !== undefined,
+    children: { deployment, service, disruptionBudget, networkPolicy, cacheClaim },
     // In an order of their own: of equal problems the first is shown, and must not change with every event.
     pods: replicas.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
+    jobs,
+    jobPods: jobs.flatMap((job) => caches.pods.byIndex('job', job.metadata.uid ?? '')).toSorted(byAge),
   };
 }
 
 /** Where two entries of the catalogue name one model, the first by name counts: the choice must not depend on order. */
-function catalogueEngine(caches: Caches, modelId: string | undefined): EngineSettings | undefined {
+function catalogueEntry(caches: Caches, modelId: string | undefined): CatalogModel | undefined {
   if (modelId === undefined) return undefined;
   const entries = caches.catalogModels.byIndex('modelId', modelId);
-  return entries.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))[0]?.spec.engine;
+  return entries.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1))[0];
+}
+
+function byAge(a: Pod, b: Pod): number {
+  return (a.metadata.creationTimestamp ?? '') < (b.metadata.creationTimestamp ?? '') ? -1 : 1;
 }

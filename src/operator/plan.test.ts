@@ -27,7 +27,7 @@ function live(replicas: number, managers: string[], owner = 'uid-chat'): Deploym
 
 function withDeployment(deployment: Deployment): ReturnType<typeof observation> {
   return observation({
-    children: { deployment, service: undefined, disruptionBudget: undefined, networkPolicy: undefined },
+    children: { ...observation().children, deployment },
   });
 }
 
@@ -42,7 +42,7 @@ describe('plan', () => {
     ['the same while both own them', live(3, ['infer', 'infer-scaler']), undefined],
   ])('hand-over: %s', (_sentence, deployment, replicas) => {
     const seen = deployment ? withDeployment(deployment) : observation();
-    expect(plan(seen, INSTALL, NOW).children?.deployment.spec.replicas).toBe(replicas);
+    expect(plan(seen, INSTALL, NOW).children?.deployment?.spec.replicas).toBe(replicas);
   });
 
   test('an unknown profile is refused with the command that lists those there are', () => {
@@ -82,7 +82,7 @@ describe('plan', () => {
     stripped.metadata.ownerReferences = [];
     const planned = plan(withDeployment(stripped), INSTALL, NOW);
     expect(planned.refusal).toBeUndefined();
-    expect(planned.children?.deployment.metadata.ownerReferences).toHaveLength(1);
+    expect(planned.children?.deployment?.metadata.ownerReferences).toHaveLength(1);
   });
 
   test("someone else's object of the same name is never adopted", () => {

@@ -1,32 +1,51 @@
 /** Pure: what was observed → the children to have, or why the spec is refused. */
 import type { RefusalReason } from '../api/conditions.ts';
 import { effectiveSpec } from '../api/defaults.ts';
-import type { Deployment, NetworkPolicy, PodDisruptionBudget, Service } from '../api/kubernetes.ts';
+import type {
+  Deployment,
+  Job,
+  NetworkPolicy,
+  PersistentVolumeClaim,
+  PodDisruptionBudget,
+  Service,
+} from '../api/kubernetes.ts';
 import { DEPLOYMENT_UID_LABEL, RECONCILER_MANAGER } from '../api/labels.ts';
 import { ownersOf } from '../kube/managed-fields.ts';
 import type { KubeObject } from '../kube/types.ts';
 import type { Observation } from './gather.ts';
+import { notShareable, planCache } from './model-cache/plan.ts';
+import { resolveModel, type ModelResolution } from './preflight/resolve.ts';
 import { planRollout } from './rollout.ts';
 import { buildDeployment, type InstallSettings } from './resources/deployment.ts';
 import { buildDisruptionBudget } from './resources/disruption-budget.ts';
 import { buildNetworkPolicy } from './resources/network-policy.ts';
 import { buildService } from './resources/service.ts';
+import type { Problem } from './verdicts.ts';
 
 export interface Plan {
   /** Why no child may be changed; those that exist go on serving, and may still be scaled down. */
   refusal?: { reason: RefusalReason; message: string };
   /** A child of a deleted resource of the same name is still going: wait until Kubernetes has deleted it. */
   waitsForDeletion: boolean;
-  /** After this long something is due although nothing changes: a rollout that waits for room goes on without it. */
+  /** After this long something that was waited for is due: room for a rollout, or a Job's answer. */
   lookAgainMs?: number;
-  /** The spec is refused, but the live Deployment is ours. */
+  /** The live Deployment stays as it is, but is ours. */
   mayScaleDown?: boolean;
+  /** What is known of the model; undefined where the spec is refused before that. */
+  model?: ModelResolution;
   children?: {
     service: Service;
     networkPolicy: NetworkPolicy;
     disruptionBudget: PodDisruptionBudget;
-    deployment: Deployment;
+    /** Where the profile has a claim as its model cache. */
+    cacheClaim?: PersistentVolumeClaim;
+    /** Absent while no replica of the spec may be started. */
+    deployment?: Deployment;
   };
+  /** Jobs to have, and those that nobody waits for any more. */
+  jobs?: { wanted: Job[]; obsolete: Job[] };
+  /** What keeps an accepted spec from being carried out: its model is not known, not fit, or not there yet. */
+  held?: Problem;
 }
 
 /** Objects without our labels are not watched: whether one that is in the way has gone is looked up. */
@@ -35,6 +54,8 @@ const FOREIGN_LOOK_AGAIN_MS = 30_000;
 const GPU_WAIT_SECONDS = 30;
 
 export interface PlanSettings extends InstallSettings {
+  /** Whether models are looked up before a GPU is reserved. */
+  preflight: boolean;
   /** Infer's own namespace, where profiles and gateways are. */
   namespace: string;
 }
@@ -55,29 +76,45 @@ export function plan(observation: Observation, settings: PlanSettings, now: Date
   if (refusal || profile === undefined) {
     return { waitsForDeletion: false, mayScaleDown: true, ...(refusal && { refusal }) };
   }
-  const { strategy, lookAgainMs } = planRollout({
+  const model = resolveModel(observation, profile, settings, now);
+  const cache = model.problem ? undefined : planCache(observation, profile, model.known, settings);
+  const held = model.problem ?? cache?.problem;
+  const planned = {
+    waitsForDeletion: false,
+    model,
+    jobs: {
+      wanted: [model.job, cache?.job].filter((job) => job !== undefined),
+      obsolete: [...model.obsolete, ...(cache?.obsolete ?? [])],
+    },
+  };
+  const unheld = {
+    service: buildService(resource),
+    networkPolicy: buildNetworkPolicy(resource, settings),
+    disruptionBudget: buildDisruptionBudget(resource),
+    ...(cache && { cacheClaim: cache.claim }),
+  };
+  if (held) return { ...planned, ...lookAgain(model.lookAgainMs), held, mayScaleDown: true, children: unheld };
+  const rollout = planRollout({
     deployment: children.deployment,
     pods,
     gpuWaitSeconds: profile.spec.gpuWaitSeconds ?? GPU_WAIT_SECONDS,
     now,
   });
-  return {
-    waitsForDeletion: false,
-    ...(lookAgainMs !== undefined && { lookAgainMs }),
-    children: {
-      service: buildService(resource),
-      networkPolicy: buildNetworkPolicy(resource, settings),
-      disruptionBudget: buildDisruptionBudget(resource),
-      deployment: buildDeployment({
-        resource,
-        profile: profile.spec,
-        catalogueEngine,
-        replicas: replicasToSend(children.deployment),
-        strategy,
-        install: settings,
-      }),
-    },
-  };
+  const deployment = buildDeployment({
+    resource,
+    profile: profile.spec,
+    catalogueEngine,
+    replicas: replicasToSend(children.deployment),
+    strategy: rollout.strategy,
+    known: model.known,
+    cached: cache !== undefined,
+    install: settings,
+  });
+  return { ...planned, ...lookAgain(rollout.lookAgainMs), children: { ...unheld, deployment } };
+}
+
+function lookAgain(lookAgainMs: number | undefined): Pick<Plan, 'lookAgainMs'> {
+  return lookAgainMs === undefined ? {} : { lookAgainMs };
 }
 
 /**
@@ -112,7 +149,10 @@ function profileRefusal({ resource, profile }: Observation, settings: PlanSettin
     };
   }
   const allowed = profile.spec.allowedNamespaces;
-  if (allowed === undefined || allowed.includes(namespace ?? '')) return undefined;
+  if (allowed === undefined || allowed.includes(namespace ?? '')) {
+    const message = notShareable(resource, profile);
+    return message === undefined ? undefined : { reason: 'CacheNotShareable', message };
+  }
   return {
     reason: 'ProfileNotAllowed',
     message: `Profile ${profile.metadata.name} may not be used in namespace ${namespace}. Choose another profile, or ask the platform team to add the namespace to its allowedNamespaces.`,
@@ -131,6 +171,7 @@ function ownershipOf({ resource, children }: Observation): { foreign?: KubeObjec
     ['Service', children.service],
     ['PodDisruptionBudget', children.disruptionBudget],
     ['NetworkPolicy', children.networkPolicy],
+    ['PersistentVolumeClaim', children.cacheClaim],
   ];
   for (const [kind, child] of named) {
     if (child === undefined) continue;

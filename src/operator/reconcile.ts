@@ -15,9 +15,10 @@ import { apiVersionOf, type ObjectReference } from '../kube/types.ts';
 import type { ProcessResult } from '../kube/workqueue.ts';
 import { isDeepStrictEqual } from 'node:util';
 import type { ApplyFailures } from './apply-failures.ts';
-import { applyChildren } from './apply.ts';
+import { applyChildren, applyJobs } from './apply.ts';
 import type { Caches } from './caches.ts';
-import type { EngineLogs } from './engine-logs.ts';
+import { downloadedPercent, type LogTail } from './download-progress.ts';
+import { readLog, type EngineLogs } from './engine-logs.ts';
 import { BEHIND, gather, type Observation } from './gather.ts';
 import type { GatewayWord } from './gateways.ts';
 import { plan, type Plan, type PlanSettings } from './plan.ts';
@@ -31,6 +32,8 @@ const BEHIND_RETRY_MS = 250;
 const DELETION_RETRY_MS = 2_000;
 /** A kubelet that did not give a log is asked again. */
 const LOG_RETRY_MS = 2_000;
+/** From one look at the progress of a download to the next. */
+const PROGRESS_MS = 5_000;
 
 export interface ReconcileContext {
   caches: Caches;
@@ -76,8 +79,19 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   const { gatewayUrl } = settings;
   // After the children were applied, which a kubelet that does not answer must not hold up.
   const { causes: engineCauses, unread } = await context.engineLogs.causesOf(observation.pods);
+  const tail: LogTail = async (pod, container) => await readLog(client, pod.metadata, { container, tailLines: '10' });
+  const percent = await downloadedPercent([...observation.pods, ...observation.jobPods], tail);
   const status = computeStatus(
-    { observation, plan: planned, decision, applyFailure, engineCauses, traffic: traffic.shown, gatewayUrl },
+    {
+      observation,
+      plan: planned,
+      decision,
+      applyFailure,
+      engineCauses,
+      downloadedPercent: percent,
+      traffic: traffic.shown,
+      gatewayUrl,
+    },
     now(),
   );
   await writeStatus(observation.resource, status, context);
@@ -85,6 +99,7 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   return nextPass(planned, [
     ...(traffic.unsettled ? [DISPLAY_INTERVAL_MS] : []),
     ...(unread ? [LOG_RETRY_MS] : []),
+    ...(percent === undefined ? [] : [PROGRESS_MS]),
     ...(drainMs === undefined ? [] : [drainMs]),
     ...(planned.lookAgainMs === undefined ? [] : [planned.lookAgainMs]),
   ]);
@@ -119,10 +134,13 @@ async function applyAndScale(
   const { children } = observation;
   if (planned.children) {
     children.deployment = await applyChildren(planned.children, children, applier, caches);
+  }
+  if (planned.jobs) await applyJobs(planned.jobs, observation.jobs, context);
+  if (planned.children?.deployment && children.deployment) {
     return await scaleTo(wanted, children.deployment, observation, context);
   }
   if (!planned.mayScaleDown || children.deployment === undefined) return undefined;
-  // Whoever suspends a deployment whose profile is gone means it; more replicas of such a profile nobody may have.
+  // Whoever suspends a deployment whose spec cannot be acted on means it; more replicas of a former spec nobody asked for.
   const bounded = Math.min(wanted, children.deployment.spec.replicas ?? 0);
   return await scaleTo(bounded, children.deployment, observation, context);
 }
@@ -186,7 +204,7 @@ function recordTransition(
   const before = resource.status?.conditions?.find((condition) => condition.type === 'Ready');
   const after = status.conditions?.find((condition) => condition.type === 'Ready');
   if (after === undefined || before?.reason === after.reason) return;
-  const steps: ReadonlySet<string> = new Set(['Scheduling', 'Downloading', 'Loading', 'Suspended']);
+  const steps: ReadonlySet<string> = new Set(['Resolving', 'Scheduling', 'Downloading', 'Loading', 'Suspended']);
   const normal = after.status === 'True' || steps.has(after.reason);
   events.record(resource, {
     type: normal ? 'Normal' : 'Warning',

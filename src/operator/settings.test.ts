@@ -11,6 +11,7 @@ describe('readSettings', () => {
       identity: 'pod-1',
       image: 'infer:1',
       hubEndpoint: 'https://huggingface.co',
+      preflight: true,
       gatewayUrl: undefined,
       port: 8080,
       channelPort: 8443,
@@ -23,6 +24,11 @@ describe('readSettings', () => {
   test('a proxy is that of downloads', () => {
     const settings = readSettings({ ...minimal, HTTPS_PROXY: 'http://proxy.example.com:3128', NO_PROXY: '.svc' });
     expect(settings).toMatchObject({ httpsProxy: 'http://proxy.example.com:3128', noProxy: '.svc' });
+  });
+
+  test('the preflight is on or off', () => {
+    expect(readSettings({ ...minimal, INFER_PREFLIGHT: 'off' }).preflight).toBe(false);
+    expect(() => readSettings({ ...minimal, INFER_PREFLIGHT: 'false' })).toThrow('Set INFER_PREFLIGHT to on or off.');
   });
 
   test('URLs end without a slash', () => {

@@ -19,6 +19,8 @@ export interface Settings {
   httpsProxy: string | undefined;
   /** Hosts that downloads reach without the proxy, separated by commas. */
   noProxy: string | undefined;
+  /** Whether a model is looked up at the hub before a GPU is reserved; off where no hub is to be reached. */
+  preflight: boolean;
   /** The gateways' base URL for OpenAI clients, for the status of deployments; absent shows none. */
   gatewayUrl: string | undefined;
   /** HTTP port of /healthz, /readyz and /metrics; 0 picks a free one. */
@@ -53,6 +55,7 @@ export function readSettings(environment: Environment): Settings {
     hubEndpoint: httpUrl('HF_ENDPOINT', environment['HF_ENDPOINT'] || HUB, HUB),
     httpsProxy: proxyUrl(environment['HTTPS_PROXY']),
     noProxy: environment['NO_PROXY'] || undefined,
+    preflight: onOrOff('INFER_PREFLIGHT', environment['INFER_PREFLIGHT'] || 'on'),
     gatewayUrl: gatewayUrl ? httpUrl('INFER_GATEWAY_URL', gatewayUrl, 'https://infer.example.com/v1') : undefined,
     port: whole('INFER_PORT', 8080, 0, 65_535),
     channelPort: whole('INFER_CHANNEL_PORT', CHANNEL_PORT, 1, 65_535),
@@ -69,4 +72,9 @@ function proxyUrl(value: string | undefined): string | undefined {
   const { username, password } = new URL(url);
   if (username === '' && password === '') return url;
   throw new Error('Set HTTPS_PROXY to a URL without user and password: every user of a replica could read them.');
+}
+
+function onOrOff(name: string, value: string): boolean {
+  if (value === 'on' || value === 'off') return value === 'on';
+  throw new Error(`Set ${name} to on or off.`);
 }

@@ -63,6 +63,7 @@ describe('computeStatus', () => {
     expect(verdicts(statusOf(observation()))).toEqual({
       Ready: 'False/Scheduling',
       Accepted: 'True/Valid',
+      ModelResolved: 'True/PreflightOff',
       Available: 'False/Scheduling',
       ReplicasReady: 'False/Scheduling',
       Progressing: 'True/Scaling',
@@ -74,6 +75,7 @@ describe('computeStatus', () => {
     expect(verdicts(status)).toEqual({
       Ready: 'True/Serving',
       Accepted: 'True/Valid',
+      ModelResolved: 'True/PreflightOff',
       Available: 'True/Serving',
       ReplicasReady: 'True/AllReady',
       Progressing: 'True/Complete',

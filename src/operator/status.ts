@@ -1,7 +1,6 @@
 /** Pure: observation, plan and decision → the status to show. Messages are stable sentences, so steady states write nothing. */
 import type { Decision } from '../autoscaler/decide.ts';
 import { REASON_ORDER, type ConditionType } from '../api/conditions.ts';
-import { effectiveSpec } from '../api/defaults.ts';
 import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
 import type { Deployment, Pod } from '../api/kubernetes.ts';
 import { markedAtMs } from '../autoscaler/marks.ts';
@@ -9,11 +8,11 @@ import { MAX_MARKS } from '../autoscaler/victims.ts';
 import { setCondition, type Condition } from '../kube/conditions.ts';
 import type { EngineCause } from './diagnose/engine-log.ts';
 import { hostileText } from './diagnose/messages.ts';
+import { replicaContext } from './diagnose/context.ts';
 import { diagnoseReplica, isOver, type ReplicaContext, type ReplicaState } from './diagnose/replica.ts';
 import type { Observation } from './gather.ts';
 import type { Plan } from './plan.ts';
 import { costPerHour } from './cost.ts';
-import { childName } from './resources/names.ts';
 import type { ShownTraffic } from './traffic-display.ts';
 import {
   availableVerdict,
@@ -34,6 +33,8 @@ export interface StatusInput {
   applyFailure: string | undefined;
   /** What the logs of failed engines say, by the UID of the pod. */
   engineCauses: EngineCauses;
+  /** How much of the model is there, in steps of 10; undefined where nothing is being downloaded. */
+  downloadedPercent?: number | undefined;
   /** The traffic as it is to be shown. */
   traffic: ShownTraffic;
   /** The gateways' base URL, where the install has set one. */
@@ -59,6 +60,7 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
       ...(gatewayUrl !== undefined && { baseUrl: gatewayUrl }),
       model: observation.resource.metadata.name,
     },
+    ...shownModel(input),
     replicas: {
       desired: decision.replicas,
       ready: count(states, 'ready'),
@@ -75,6 +77,20 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
     },
     ...(cost && { cost }),
   };
+}
+
+const UNKNOWN_MODEL: Verdict = {
+  status: 'Unknown',
+  reason: 'Resolving',
+  message: 'The model is looked up once the spec is accepted.',
+};
+
+function shownModel({ observation, plan, downloadedPercent }: StatusInput): Pick<InferenceDeploymentStatus, 'model'> {
+  // Where the spec was refused before its model was looked at, nothing newer is known.
+  const known = plan.model ? plan.model.model : observation.resource.status?.model;
+  const { downloadedPercent: _before, ...model } = known ?? {};
+  const shown = { ...model, ...(downloadedPercent !== undefined && { downloadedPercent }) };
+  return Object.keys(shown).length === 0 ? {} : { model: shown };
 }
 
 /** Chosen by the scaler to go with the next scale-down, and not gone yet. */
@@ -97,6 +113,7 @@ function conditions(
   const desired = decision.replicas;
   const ready = count(states, 'ready');
   const problem = worst([
+    ...(plan.held ? [plan.held] : []),
     ...deploymentProblems(plan, applyFailure, children.deployment),
     ...states.flatMap((state) => state.problem ?? []),
   ]);
@@ -104,10 +121,12 @@ function conditions(
     ? { status: 'False', ...plan.refusal }
     : { status: 'True', reason: 'Valid', message: 'The spec is valid and its hardware profile exists.' };
   const available = availableVerdict(ready, decision.reason === 'Suspended', problem);
-  const progress = { deployment: children.deployment, ready, desired, problem };
+  const model = plan.model?.verdict ?? UNKNOWN_MODEL;
+  const progress = { deployment: children.deployment, ready, desired, problem, held: plan.held };
   const verdicts: [ConditionType, Verdict][] = [
-    ['Ready', readyVerdict(accepted, available, ready, desired)],
+    ['Ready', readyVerdict({ accepted, model, available }, ready, desired)],
     ['Accepted', accepted],
+    ['ModelResolved', model],
     ['Available', available],
     ['ReplicasReady', replicasReadyVerdict(ready, desired, problem)],
     ['Progressing', progressingVerdict(progress)],
@@ -132,19 +151,6 @@ function isPlaced(state: ReplicaState): boolean {
   const reason = state.problem?.reason;
   const unplaced: readonly (string | undefined)[] = ['WaitingForGPU', 'Unschedulable', 'Evicted', 'EndedByNode'];
   return !unplaced.includes(reason);
-}
-
-function replicaContext({ resource, profile }: Observation): ReplicaContext {
-  const spec = effectiveSpec(resource.spec);
-  const accelerator = profile?.spec.accelerator;
-  const { tokenSecretRef } = spec.model;
-  return {
-    namespace: resource.metadata.namespace ?? '',
-    deploymentName: childName(resource.metadata.name),
-    profileName: spec.hardwareProfile,
-    ...(accelerator && { accelerator: `${accelerator.count ?? 1} ${accelerator.resource ?? 'nvidia.com/gpu'}` }),
-    ...(tokenSecretRef && { tokenSecret: { name: tokenSecretRef.name, key: tokenSecretRef.key ?? 'token' } }),
-  };
 }
 
 function deploymentProblems(

@@ -46,6 +46,8 @@ export function enqueueOnChange(
   caches.services.onChange(owners);
   caches.podDisruptionBudgets.onChange(owners);
   caches.networkPolicies.onChange(owners);
+  caches.persistentVolumeClaims.onChange(owners);
+  caches.jobs.onChange(owners);
   caches.pods.onChange(owners);
 }
 

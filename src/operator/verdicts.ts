@@ -17,6 +17,8 @@ export interface ProgressInput {
   desired: number;
   /** The worst that a replica suffers from. */
   problem: Problem | undefined;
+  /** What keeps the spec from being carried out; undefined where nothing does. */
+  held: Problem | undefined;
 }
 
 /** Does a replica serve? */
@@ -44,11 +46,13 @@ export function replicasReadyVerdict(ready: number, desired: number, problem: Pr
 const UNDONE: readonly ReplicaReason[] = ['ApplyFailed', 'WaitingForDeletion'];
 
 /** What every replica goes through on its way. */
-const PASSING: readonly ReplicaReason[] = ['Scheduling', 'Downloading', 'Loading', 'Draining'];
+const PASSING: readonly ReplicaReason[] = ['Resolving', 'Scheduling', 'Downloading', 'Loading', 'Draining'];
 
 /** Is a change under way, done, or stuck? The first that holds. */
 export function progressingVerdict(input: ProgressInput): Verdict {
-  const { deployment, ready, desired } = input;
+  const { deployment, held, ready, desired } = input;
+  // The Deployment is that of a former spec, if there is one.
+  if (held) return { status: PASSING.includes(held.reason) ? 'True' : 'False', ...held };
   const rollingOut = deployment !== undefined && (!isObserved(deployment) || isRollingOut(deployment));
   const stuck = stuckVerdict(input, rollingOut || ready < desired);
   if (stuck) return stuck;
@@ -77,8 +81,14 @@ function stuckVerdict({ deployment, problem }: ProgressInput, moving: boolean): 
 }
 
 /** The summary: the first of the others that fails, else whether all or only some serve. */
-export function readyVerdict(accepted: Verdict, available: Verdict, ready: number, desired: number): Verdict {
+export function readyVerdict(
+  { accepted, model, available }: { accepted: Verdict; model: Verdict; available: Verdict },
+  ready: number,
+  desired: number,
+): Verdict {
   if (accepted.status === 'False') return accepted;
+  // While the answer is still to come, the replicas of a former spec go on serving.
+  if (model.status === 'False') return model;
   if (available.status === 'False') return available;
   return ready < desired
     ? {

@@ -2,6 +2,7 @@ import { parseAdapters } from './adapters.ts';
 import { sentenceOf, setting, writeTerminationMessage } from './container.ts';
 import { downloadModel } from './download.ts';
 import { DownloadFailure, type DownloadReason } from './failure.ts';
+import { pruneModels } from './prune.ts';
 
 /** Kubernetes keeps 4 KiB of a termination message; readers of ours expect at most three. */
 const MAX_MESSAGE_CHARACTERS = 1_000;
@@ -54,7 +55,16 @@ async function downloadAll(): Promise<void> {
   await downloadModel({ ...common, model, revision, directory, maxBytes: room });
 }
 
+/** Where several models share the volume: makes room for this one. */
+async function prune(): Promise<void> {
+  const keep = environment['INFER_KEEP_FOLDERS'];
+  if (keep === undefined) return;
+  const removed = await pruneModels(setting('INFER_MODEL_DIRECTORY'), keep.split(','));
+  if (removed.length > 0) console.log(`Removed models that nobody reads any more: ${removed.join(', ')}.`);
+}
+
 try {
+  await prune();
   await downloadAll();
 } catch (error) {
   if (stop.signal.aborted) {

@@ -15,6 +15,8 @@ import { withPortForward } from '../support/port-forward.ts';
 
 const NAME = 't-main';
 const NAMESPACE = 'team-a';
+/** Not the pods that looked models up. */
+const REPLICAS = 'infer.dev/component=replica';
 /** Opens the stand-in hub's gated models; it is made up here. */
 const TOKEN = `hf_${'e2e'.repeat(10)}`;
 
@@ -107,7 +109,7 @@ describe('main path', () => {
     await forwarded('tiny-llama', async (baseUrl) => {
       const body = { model: 'tiny-llama', max_tokens: 1000, ignore_eos: true, stream: true };
       const stream = await fetch(`${baseUrl}/v1/chat/completions`, completion(body));
-      const pod = await k('get', 'pods', '-l', 'infer.dev/deployment=tiny-llama', '-o', 'name');
+      const pod = await k('get', 'pods', '-l', REPLICAS, '-o', 'name');
       await k('delete', '--wait=false', pod.trim());
       expect((await stream.text()).trimEnd().endsWith('data: [DONE]')).toBe(true);
     });
@@ -115,7 +117,8 @@ describe('main path', () => {
   }, 120_000);
 
   test('the API server killed and back, and the operator killed: replicas stay, and changes go on', async () => {
-    const uid = async (): Promise<string> => await k('get', 'pods', '-o', 'jsonpath={.items[*].metadata.uid}');
+    const uid = async (): Promise<string> =>
+      await k('get', 'pods', '-l', REPLICAS, '-o', 'jsonpath={.items[*].metadata.uid}');
     await eventually(async () => expect((await uid()).split(' ')).toHaveLength(1), 60_000);
     const before = await uid();
     const apiServer = await controlPlaneProgram(cluster, 'kube-apiserver');
@@ -167,7 +170,8 @@ describe('main path', () => {
     await eventually(
       async () => {
         seen.push(Number(await k('get', 'infer', 'tiny-llama', '-o', 'jsonpath={.status.replicas.ready}')));
-        const args = await k('get', 'pods', '-o', 'jsonpath={range .items[*]}{.spec.containers[0].args}{"\\n"}{end}');
+        const path = 'jsonpath={range .items[*]}{.spec.containers[0].args}{"\\n"}{end}';
+        const args = await k('get', 'pods', '-l', REPLICAS, '-o', path);
         expect(args.trim().split('\n')).toEqual(Array(2).fill(expect.stringContaining('"--max-model-len=1024"')));
         expect(await progress()).toBe('All replicas run the wanted revision.');
       },
@@ -182,7 +186,7 @@ describe('main path', () => {
     await k('patch', 'infer', 'tiny-llama', '--type=merge', '-p', '{"spec":{"suspend":true}}');
     await expectReason('tiny-llama', 'Suspended');
     await remove('tiny-llama');
-    await eventually(async () => expect(await k('get', 'deploy,svc,pdb,netpol', '-o', 'name')).toBe(''), 60_000);
+    await eventually(async () => expect(await k('get', 'deploy,svc,pdb,netpol,job', '-o', 'name')).toBe(''), 60_000);
   }, 120_000);
 
   test('a gated model needs its Secret, then the right token, then serves', async () => {
@@ -226,7 +230,7 @@ describe('main path', () => {
     await eventually(
       async () => {
         told.add(JSON.stringify(await ready('memory')));
-        const restarts = await k('get', 'pods', '-l', 'infer.dev/deployment=memory', '-o', path);
+        const restarts = await k('get', 'pods', '-l', `${REPLICAS},infer.dev/deployment=memory`, '-o', path);
         expect(Number(restarts)).toBeGreaterThanOrEqual(3);
       },
       120_000,

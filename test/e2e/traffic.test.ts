@@ -23,6 +23,9 @@ function expectNothingLost(report: LoadReport): void {
   });
 }
 
+/** Not the pods that looked models up. */
+const REPLICAS = 'infer.dev/component=replica';
+
 describe('traffic', () => {
   let cluster: Cluster;
   let baseUrl: string;
@@ -31,7 +34,7 @@ describe('traffic', () => {
   const k = async (...args: string[]): Promise<string> => await kubectl(cluster, args);
 
   const replicas = async (): Promise<string[]> => {
-    const label = `infer.dev/deployment=${MODEL}`;
+    const label = `${REPLICAS},infer.dev/deployment=${MODEL}`;
     return (await k('get', 'pods', '-l', label, '-o', 'jsonpath={.items[*].metadata.name}')).split(' ');
   };
 
@@ -143,7 +146,7 @@ describe('traffic', () => {
       await scaled;
     });
     expectNothingLost(report);
-    expect(await k('get', 'pods', '-o', 'jsonpath={.items[*].metadata.uid}')).not.toContain(marked);
+    expect(await k('get', 'pods', '-l', REPLICAS, '-o', 'jsonpath={.items[*].metadata.uid}')).not.toContain(marked);
     await scaleTo(3);
   }, 300_000);
 
@@ -152,7 +155,8 @@ describe('traffic', () => {
       await k('patch', 'infer', MODEL, '--type=merge', '-p', '{"spec":{"engine":{"maxModelLen":1024}}}');
       await eventually(
         async () => {
-          const args = await k('get', 'pods', '-o', 'jsonpath={range .items[*]}{.spec.containers[0].args}{"\\n"}{end}');
+          const path = 'jsonpath={range .items[*]}{.spec.containers[0].args}{"\\n"}{end}';
+          const args = await k('get', 'pods', '-l', REPLICAS, '-o', path);
           expect(args.trim().split('\n')).toEqual(Array(3).fill(expect.stringContaining('"--max-model-len=1024"')));
         },
         180_000,

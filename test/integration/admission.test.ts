@@ -25,7 +25,9 @@ async function refused(text: string, ...args: string[]): Promise<string> {
 
 /** Returns a valid spec in which the fields that objects require are there as well. */
 function filled(kind: string): unknown {
-  return kind === 'HardwareProfile' ? { ...valid[kind], accelerator: { memoryGiB: 80 } } : valid[kind];
+  if (kind !== 'HardwareProfile') return valid[kind];
+  const modelCache = { type: 'PersistentVolumeClaim', claim: { size: '1Gi' } };
+  return { ...valid[kind], accelerator: { memoryGiB: 80 }, modelCache };
 }
 
 describe('a name', () => {

@@ -24,6 +24,8 @@ export class OperatorProcess extends LoggedProcess {
       INFER_IDENTITY: options.identity ?? 'operator-1',
       INFER_IMAGE: 'localhost/infer:dev',
       INFER_PORT: '0',
+      // A Job runs nowhere without a kubelet; tests of the preflight have a stand-in that plays its pod.
+      INFER_PREFLIGHT: 'off',
       ...options.environment,
     });
   }

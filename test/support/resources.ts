@@ -8,6 +8,7 @@ export const INSTALL = {
   namespace: 'infer-system',
   image: 'localhost/infer:dev',
   hubEndpoint: 'https://huggingface.co',
+  preflight: false,
 };
 
 /** An InferenceDeployment `chat` in namespace `team-a` with the given fields of spec. */
@@ -42,8 +43,17 @@ export function observation(parts: Partial<Observation> = {}): Observation {
     lostAlias: undefined,
     profile: hardwareProfile(),
     catalogueEngine: undefined,
-    children: { deployment: undefined, service: undefined, disruptionBudget: undefined, networkPolicy: undefined },
+    isCatalogued: false,
+    children: {
+      deployment: undefined,
+      service: undefined,
+      disruptionBudget: undefined,
+      networkPolicy: undefined,
+      cacheClaim: undefined,
+    },
     pods: [],
+    jobs: [],
+    jobPods: [],
     ...parts,
   };
 }

@@ -3,6 +3,7 @@ import type { InferenceDeployment, InferenceDeploymentSpec } from '../../src/api
 import {
   deployments,
   inferenceDeployments,
+  jobs,
   networkPolicies,
   podDisruptionBudgets,
   pods,
@@ -61,7 +62,7 @@ export class History {
   readonly #counts = new Map<string, number>();
 
   constructor(client: KubeClient, namespace: string) {
-    const kinds = [deployments, services, podDisruptionBudgets, networkPolicies, replicaSets, pods] as Resource[];
+    const kinds = [deployments, services, podDisruptionBudgets, networkPolicies, jobs, replicaSets, pods] as Resource[];
     this.#informers = kinds.map((resource) => {
       const informer = new Informer({
         client,
@@ -72,7 +73,8 @@ export class History {
       });
       informer.onChange(({ type, object }) => {
         if (type === 'updated') return;
-        const generated = resource.kind === 'Pod' || resource.kind === 'ReplicaSet';
+        // A Job's name holds a hash of its owner's UID.
+        const generated = ['Pod', 'ReplicaSet', 'Job'].includes(resource.kind);
         const key = `${type} ${resource.kind} ${generated ? '*' : object.metadata.name}`;
         this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
       });

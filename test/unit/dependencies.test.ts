@@ -31,13 +31,16 @@ const IMPURE = [
   /^prom-client$/,
   /^@kubernetes\//,
   /^@dot-i\//,
-  /kube\/(?!types|conditions|managed-fields)/,
+  /kube\/(?!types|conditions|managed-fields|hash)/,
 ];
 
 describe('dependency rule', () => {
   const pure = [
     'src/operator/resources',
     'src/operator/diagnose',
+    'src/operator/preflight',
+    'src/operator/model-cache',
+    'src/preflight/result.ts',
     'src/operator/plan.ts',
     'src/operator/status.ts',
     'src/operator/verdicts.ts',

@@ -137,17 +137,35 @@ export interface HardwareProfileSpecResourcesLimits {
   memory?: number | string;
 }
 /**
- * modelCache is where a replica keeps the downloaded model. Default {type: EmptyDir}. Example {type: EmptyDir, sizeLimit: 200Gi}.
+ * modelCache is where the downloaded model is kept. Default {type: EmptyDir}. Example {type: EmptyDir, sizeLimit: 200Gi}.
  */
 export interface HardwareProfileSpecModelCache {
   /**
-   * type is EmptyDir (each replica downloads to the disk of its node) or PersistentVolumeClaim (one shared download; not supported by this version of Infer yet). Default EmptyDir. Example EmptyDir.
+   * type is EmptyDir (each replica downloads to the disk of its node) or PersistentVolumeClaim (each deployment gets a volume that a Job without a GPU fills before the first replica starts; all replicas read it). Default EmptyDir. Example EmptyDir.
    */
   type?: 'EmptyDir' | 'PersistentVolumeClaim';
   /**
    * sizeLimit is the most disk that the cache of one replica may take; a replica that needs more is evicted. A Kubernetes quantity. Unit bytes. Default: no limit. Example 200Gi.
    */
   sizeLimit?: number | string;
+  claim?: HardwareProfileSpecModelCacheClaim;
+}
+/**
+ * claim is the PersistentVolumeClaim that each deployment gets, with type PersistentVolumeClaim. It is made once: a change here is for new deployments. Example {size: 500Gi, storageClassName: shared}.
+ */
+export interface HardwareProfileSpecModelCacheClaim {
+  /**
+   * size is how large the volume is; while a new model replaces an old one it holds both. A Kubernetes quantity. Unit bytes. Example 500Gi.
+   */
+  size: number | string;
+  /**
+   * storageClassName is the StorageClass of the volume. Default: the cluster's own. Example shared.
+   */
+  storageClassName?: string;
+  /**
+   * accessMode is ReadWriteMany (replicas on any node) or ReadWriteOnce (all replicas on one node: a deployment then has maxReplicas 1, or the profile a nodeSelector with kubernetes.io/hostname). Default ReadWriteMany. Example ReadWriteMany.
+   */
+  accessMode?: 'ReadWriteMany' | 'ReadWriteOnce';
 }
 /**
  * One toleration, as in a pod.

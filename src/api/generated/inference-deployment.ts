@@ -31,7 +31,7 @@ export interface InferenceDeploymentSpec {
   scaling?: InferenceDeploymentSpecScaling;
   engine?: InferenceDeploymentSpecEngine;
   /**
-   * adapters are LoRA adapters (PEFT's format, as safetensors) that each replica serves beside the model; clients send DEPLOYMENT:NAME as `model`. A change starts new replicas. Up to 8 take part in one batch, of ranks up to 64; a hardware profile changes that by --max-loras and --max-lora-rank among its args. Default none. Example [{name: sql, id: my-org/lora-sql}].
+   * adapters are LoRA adapters (PEFT's format, as safetensors) that each replica serves beside the model; clients send DEPLOYMENT:NAME as `model`. A change starts new replicas. Up to 8 take part in one batch, where nothing is looked up beforehand of ranks up to 64; a hardware profile changes that by --max-loras and --max-lora-rank among its args. Default none. Example [{name: sql, id: my-org/lora-sql}].
    */
   adapters?: InferenceDeploymentSpecAdaptersItem[];
   /**
@@ -85,7 +85,7 @@ export interface InferenceDeploymentSpecModel {
    */
   id?: string;
   /**
-   * revision is the branch, tag or commit of the model. Each replica resolves a branch or tag when it starts; write a commit where all must be the same. Default: the branch main. Example 0e9e39f249a16976918f6564b8830bc894c89659.
+   * revision is the branch, tag or commit of the model. A branch or tag is resolved to a commit once, before the first replica starts, and again when revision or restartedAt changes. Default: the branch main. Example 0e9e39f249a16976918f6564b8830bc894c89659.
    */
   revision?: string;
   tokenSecretRef?: InferenceDeploymentSpecModelTokenSecretRef;
@@ -267,6 +267,10 @@ export interface InferenceDeploymentStatusModel {
    */
   weightBytes?: number;
   /**
+   * float32Bytes is how much of the weights are floats of 32 bits, which take half of it once they are loaded; absent where that is not known. Unit bytes. Example 0.
+   */
+  float32Bytes?: number;
+  /**
    * contextLength is the longest context that the model was made for. Unit tokens. Example 131072.
    */
   contextLength?: number;
@@ -279,9 +283,64 @@ export interface InferenceDeploymentStatusModel {
    */
   license?: string;
   /**
+   * architecture is the class that runs the model, by its name in Transformers. Example LlamaForCausalLM.
+   */
+  architecture?: string;
+  /**
+   * quantization is how the weights at the hub are quantized; absent where they are not. Example awq.
+   */
+  quantization?: string;
+  /**
+   * dtype is the number format of the weights at the hub. Example bfloat16.
+   */
+  dtype?: string;
+  attention?: InferenceDeploymentStatusModelAttention;
+  /**
+   * adapters are what was found out about the LoRA adapters.
+   */
+  adapters?: InferenceDeploymentStatusModelAdaptersItem[];
+  /**
+   * specHash stands for the fields of spec that this was found out for: model.id, model.revision, adapters and restartedAt. While they stay, every replica gets the commits above. Example 5f1d3c0a9b7e2468.
+   */
+  specHash?: string;
+  /**
    * downloadedPercent is how much of the model has been downloaded for the replica that starts, in steps of 10. Unit percent. Example 70.
    */
   downloadedPercent?: number;
+}
+/**
+ * attention is what the size of the model's KV cache follows from; absent where it follows from more than this.
+ */
+export interface InferenceDeploymentStatusModelAttention {
+  /**
+   * layers is the number of layers. Unit layers. Example 32.
+   */
+  layers: number;
+  /**
+   * kvHeads is the number of heads of each layer that keep keys and values. Unit heads. Example 8.
+   */
+  kvHeads: number;
+  /**
+   * headDim is the size of one head. Unit numbers. Example 128.
+   */
+  headDim: number;
+}
+/**
+ * One adapter.
+ */
+export interface InferenceDeploymentStatusModelAdaptersItem {
+  /**
+   * name is its name in spec.adapters. Example sql.
+   */
+  name: string;
+  /**
+   * commit is the commit that its revision was resolved to. Example 0e9e39f249a16976918f6564b8830bc894c89659.
+   */
+  commit: string;
+  /**
+   * rank is the rank of its matrices. Unit dimensions. Example 16.
+   */
+  rank: number;
 }
 /**
  * replicas counts the replicas by what they do.

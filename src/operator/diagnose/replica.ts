@@ -59,7 +59,7 @@ export function diagnoseReplica(pod: Pod, context: ReplicaContext, cause?: Engin
   if (condition(pod, 'Ready')?.status === 'True') return { phase: 'ready' };
   return (
     unscheduled(pod, context) ??
-    download(status(pod, 'initContainerStatuses', 'download'), context) ??
+    diagnoseDownload(status(pod, 'initContainerStatuses', 'download'), context) ??
     engine(pod, context, cause)
   );
 }
@@ -98,7 +98,8 @@ function starting(reason: ReplicaReason, message: string): ReplicaState {
 
 type PodCondition = NonNullable<NonNullable<Pod['status']>['conditions']>[number];
 
-function condition(pod: Pod, type: string): PodCondition | undefined {
+/** Returns the condition of the pod; undefined where Kubernetes has not set it. */
+export function condition(pod: Pod, type: string): PodCondition | undefined {
   return pod.status?.conditions?.find((candidate) => candidate.type === type);
 }
 
@@ -114,7 +115,7 @@ function status(
  * "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient nvidia.com/gpu. preemption: ..." → the distinct
  * reasons, so that status does not change with the number of nodes. What follows explains preemption only.
  */
-function schedulerReasons(message: string): string {
+export function schedulerReasons(message: string): string {
   const [first = ''] = message.replace(/^\d+\/\d+ nodes are available: /, '').split('. ');
   const reasons = first.split(/, (?=\d+ )/).map((reason) => reason.replace(/^\d+ /, '').replace(/\.$/, ''));
   return [...new Set(reasons)].toSorted().join(', ');
@@ -154,7 +155,7 @@ function imagePull(container: ContainerStatus): ReplicaState | undefined {
   if (!/^(ErrImage|ImagePull|ImageInspect|InvalidImage|Registry)/.test(waiting?.reason ?? '')) return undefined;
   const image = container.image === undefined ? 'the image' : `image ${container.image}`;
   const next =
-    container.name === 'download'
+    container.name !== 'engine'
       ? "It is the image of this install of Infer: check the operator's INFER_IMAGE, and imagePullSecrets of the profile."
       : 'Check the name and tag in the profile, and imagePullSecrets if the registry needs credentials.';
   return failed('ImagePullFailed', `The node cannot pull ${image} of container ${container.name}. ${next}`);
@@ -176,16 +177,25 @@ function configuration(container: ContainerStatus, context: ReplicaContext): Rep
   );
 }
 
+/** Returns why Kubernetes cannot start the container; undefined where nothing keeps it from it. */
+export function blockedStart(container: ContainerStatus, context: ReplicaContext): ReplicaState | undefined {
+  return imagePull(container) ?? configuration(container, context);
+}
+
 type End = NonNullable<NonNullable<ContainerStatus['state']>['terminated']>;
 
-/** How the container last ended, also while it runs again or waits to. */
-function lastEnd(container: ContainerStatus): End | undefined {
+/** Returns how the container last ended, also while it runs again or waits to. */
+export function lastEnd(container: ContainerStatus): End | undefined {
   return container.state?.terminated ?? container.lastState?.terminated;
 }
 
-function download(container: ContainerStatus | undefined, context: ReplicaContext): ReplicaState | undefined {
+/** Returns what the container that downloads a model does; undefined for one that is done, or unknown. */
+export function diagnoseDownload(
+  container: ContainerStatus | undefined,
+  context: ReplicaContext,
+): ReplicaState | undefined {
   if (container === undefined || container.state?.terminated?.exitCode === 0) return undefined;
-  const blocked = imagePull(container) ?? configuration(container, context);
+  const blocked = blockedStart(container, context);
   if (blocked) return blocked;
   const end = lastEnd(container);
   if (end?.reason === OUT_OF_MEMORY) {
@@ -209,7 +219,7 @@ function failedEnd(pod: Pod, container: ContainerStatus): End | undefined {
 function engine(pod: Pod, context: ReplicaContext, cause: EngineCause | undefined): ReplicaState {
   const container = status(pod, 'containerStatuses', 'engine');
   if (container === undefined) return starting('Scheduling', 'The node prepares a replica.');
-  const blocked = imagePull(container) ?? configuration(container, context);
+  const blocked = blockedStart(container, context);
   if (blocked) return blocked;
   if (container.state?.running && wasReady(pod, container)) {
     return failed('NotResponding', `A replica stopped answering its health probe. See: ${logs(context, false)}`);

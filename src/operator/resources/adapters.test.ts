@@ -9,14 +9,15 @@ const PYTHON = { name: 'python', id: 'org/lora-python' };
 
 function containers(
   spec: Partial<InferenceDeploymentSpec>,
-  options: { args?: string[]; adapterRank?: number } = {},
+  options: { args?: string[]; ranks?: number[] } = {},
 ): { download: Container | undefined; args: string[] } {
-  const { args, adapterRank } = options;
+  const { args, ranks } = options;
+  const adapters = ranks?.map((rank, nth) => ({ name: `adapter-${nth}`, commit: 'f'.repeat(40), rank }));
   const { template } = buildDeployment({
     resource: inferenceDeployment(spec),
     profile: hardwareProfile(args && { args }).spec,
     catalogueEngine: undefined,
-    adapterRank,
+    known: adapters && { adapters },
     replicas: 0,
     strategy: { maxSurge: 1, maxUnavailable: 0 },
     install: INSTALL,
@@ -64,14 +65,14 @@ describe('adapters', () => {
   });
 
   test.each([
-    [undefined, '64'],
-    [1, '1'],
-    [9, '16'],
-    [64, '64'],
-    [257, '320'],
-    [4096, '512'],
-  ])('of rank %j are held as rank %s, the next that vLLM supports', (adapterRank, held) => {
-    const options = adapterRank === undefined ? {} : { adapterRank };
+    [[], '64'],
+    [[1], '1'],
+    [[9, 4], '16'],
+    [[8, 64], '64'],
+    [[257], '320'],
+    [[4096], '512'],
+  ])('of ranks %j are held as rank %s, the next that vLLM supports', (ranks, held) => {
+    const options = { ranks };
     expect(last(containers({ adapters: [SQL] }, options).args, '--max-lora-rank')).toBe(held);
   });
 

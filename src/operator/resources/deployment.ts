@@ -4,8 +4,12 @@ import type { InferenceDeployment } from '../../api/generated/inference-deployme
 import { RESTARTED_AT_ANNOTATION } from '../../api/labels.ts';
 import { effectiveSpec } from '../../api/defaults.ts';
 import { parseQuantity } from '../../api/quantity.ts';
-import { adapterArguments, adapterDownloads } from './adapters.ts';
+import { adapterArguments } from './adapters.ts';
+import { downloadContainer } from './download.ts';
+import type { HubSettings } from './hub-environment.ts';
 import { childMetadata, replicaLabels } from './metadata.ts';
+import { modelFiles, type KnownModel, type ModelFiles } from './model-files.ts';
+import { podSecurity, restrictedContainer } from './security.ts';
 import {
   effectiveEngineSettings,
   ENGINE_PORT,
@@ -15,26 +19,18 @@ import {
   SCRATCH_DIRECTORY,
   type EngineSettings,
 } from './engine.ts';
-import type { Container, Deployment, EnvironmentVariable, HttpProbe, PodSpec, Volume } from '../../api/kubernetes.ts';
+import type { Container, Deployment, HttpProbe, PodSpec, Volume } from '../../api/kubernetes.ts';
 
 /** Between the mark of deletion and SIGTERM: covers the time until every gateway has seen the mark. */
 export const PRE_STOP_SECONDS = 5;
 /** Beyond vLLM's own shutdown timeout, for its processes to end before the kubelet's SIGKILL. */
 const SHUTDOWN_MARGIN_SECONDS = 10;
 const STARTUP_PERIOD_SECONDS = 5;
-/** Numeric because the kubelet cannot check a user's name against runAsNonRoot; no image needs to know it. */
-const REPLICA_UID = 10001;
 
 /** Settings of the install that shape pods; never a user's. */
-export interface InstallSettings {
+export interface InstallSettings extends HubSettings {
   /** The image of Infer itself, for the download container. */
   image: string;
-  /** The hub's base URL, for example https://huggingface.co, or a mirror. */
-  hubEndpoint: string;
-  /** For https hubs; absent means without a proxy. */
-  httpsProxy?: string | undefined;
-  /** Hosts that are reached without it, separated by commas. */
-  noProxy?: string | undefined;
 }
 
 export interface DeploymentInput {
@@ -42,20 +38,15 @@ export interface DeploymentInput {
   profile: HardwareProfileSpec;
   /** The catalogue model's engine settings, which the deployment's own override. */
   catalogueEngine: EngineSettings | undefined;
-  /** The highest rank of the LoRA adapters; undefined while it is not known. */
-  adapterRank?: number | undefined;
+  /** What was found out about the model: its commit is every replica's. */
+  known?: KnownModel;
+  /** A Job has downloaded the model to the deployment's own claim. */
+  cached?: boolean;
   /** What to send as `spec.replicas`; undefined once the scaler owns the field. */
   replicas: number | undefined;
   strategy: { maxSurge: number; maxUnavailable: number };
   install: InstallSettings;
 }
-
-const restrictedContainer = {
-  allowPrivilegeEscalation: false,
-  capabilities: { drop: ['ALL'] },
-  readOnlyRootFilesystem: true,
-  runAsNonRoot: true,
-};
 
 /** Returns the Deployment to apply for `input`. */
 export function buildDeployment(input: DeploymentInput): Deployment {
@@ -86,22 +77,16 @@ export function buildDeployment(input: DeploymentInput): Deployment {
 function podSpec(input: DeploymentInput): PodSpec {
   const { profile, resource } = input;
   const spec = effectiveSpec(resource.spec);
+  const files = modelFiles(resource, input.known, input.cached ?? false);
   return {
     automountServiceAccountToken: false,
     // A Service named `vllm` would inject VLLM_PORT=tcp://..., which vLLM takes for its own setting.
     enableServiceLinks: false,
     terminationGracePeriodSeconds: PRE_STOP_SECONDS + spec.drainTimeoutSeconds + SHUTDOWN_MARGIN_SECONDS,
-    securityContext: {
-      runAsNonRoot: true,
-      runAsUser: REPLICA_UID,
-      runAsGroup: REPLICA_UID,
-      fsGroup: REPLICA_UID,
-      fsGroupChangePolicy: 'OnRootMismatch',
-      seccompProfile: { type: 'RuntimeDefault' },
-    },
-    ...(spec.model.id === undefined ? {} : { initContainers: [downloadContainer(input, spec.model.id)] }),
-    containers: [engineContainer(input)],
-    volumes: volumes(input),
+    securityContext: podSecurity,
+    ...(files.claimName === undefined ? { initContainers: [download(input, files)] } : {}),
+    containers: [engineContainer(input, files)],
+    volumes: volumes(profile, files),
     ...placement(profile, replicaLabels(resource)),
   };
 }
@@ -128,13 +113,11 @@ function placement(profile: HardwareProfileSpec, labels: Record<string, string>)
   };
 }
 
-function volumes(input: DeploymentInput): Volume[] {
-  const { profile, resource } = input;
-  const { claim } = resource.spec.model;
+function volumes(profile: HardwareProfileSpec, { claimName }: ModelFiles): Volume[] {
   const sizeLimit = profile.modelCache?.sizeLimit;
   return [
-    claim
-      ? { name: 'model', persistentVolumeClaim: { claimName: claim.name, readOnly: true } }
+    claimName !== undefined
+      ? { name: 'model', persistentVolumeClaim: { claimName, readOnly: true } }
       : { name: 'model', emptyDir: sizeLimit === undefined ? {} : { sizeLimit: String(sizeLimit) } },
     { name: 'scratch', emptyDir: {} },
     { name: 'tmp', emptyDir: {} },
@@ -151,46 +134,16 @@ function quantities(resources: { cpu?: number | string; memory?: number | string
   return Object.fromEntries(Object.entries(resources).map(([name, quantity]) => [name, String(quantity)]));
 }
 
-/** The only container that holds the token; it ends before the engine starts. */
-function downloadContainer(input: DeploymentInput, modelId: string): Container {
-  const { install } = input;
-  const { tokenSecretRef, revision } = input.resource.spec.model;
-  const env: EnvironmentVariable[] = [
-    { name: 'INFER_MODEL_ID', value: modelId },
-    { name: 'INFER_MODEL_REVISION', value: revision ?? 'main' },
-    { name: 'INFER_MODEL_DIRECTORY', value: MODEL_DIRECTORY },
-    { name: 'HF_ENDPOINT', value: install.hubEndpoint },
-  ];
-  const add = (name: string, value: string | undefined): void => {
-    if (value !== undefined) env.push({ name, value });
-  };
-  const sizeLimit = input.profile.modelCache?.sizeLimit;
-  add('INFER_MODEL_MAX_BYTES', sizeLimit === undefined ? undefined : String(Math.floor(parseQuantity(sizeLimit))));
-  add('INFER_ADAPTERS', adapterDownloads(input.resource.spec.adapters));
-  add('HTTPS_PROXY', install.httpsProxy);
-  add('NO_PROXY', install.noProxy);
-  if (tokenSecretRef) {
-    env.push({
-      name: 'HF_TOKEN',
-      valueFrom: { secretKeyRef: { name: tokenSecretRef.name, key: tokenSecretRef.key ?? 'token' } },
-    });
-  }
-  return {
-    name: 'download',
-    image: install.image,
-    imagePullPolicy: 'IfNotPresent',
-    command: ['node', '/app/prefetch.js'],
-    env,
-    resources: { requests: { cpu: '100m', memory: '256Mi' }, limits: { memory: '1Gi' } },
-    volumeMounts: [{ name: 'model', mountPath: MODEL_DIRECTORY }],
-    securityContext: restrictedContainer,
-  };
+function download({ install, profile, resource }: DeploymentInput, files: ModelFiles): Container {
+  const sizeLimit = profile.modelCache?.sizeLimit;
+  const maxBytes = sizeLimit === undefined ? undefined : String(Math.floor(parseQuantity(sizeLimit)));
+  const limit = maxBytes === undefined ? [] : [{ name: 'INFER_MODEL_MAX_BYTES', value: maxBytes }];
+  return downloadContainer(resource.spec.model, files, install, limit);
 }
 
-function engineContainer(input: DeploymentInput): Container {
-  const { resource, profile } = input;
+function engineContainer(input: DeploymentInput, files: ModelFiles): Container {
+  const { resource, profile, known } = input;
   const spec = effectiveSpec(resource.spec);
-  const { claim } = spec.model;
   const accelerators = profile.accelerator
     ? { [profile.accelerator.resource ?? 'nvidia.com/gpu']: String(profile.accelerator.count ?? 1) }
     : {};
@@ -201,11 +154,11 @@ function engineContainer(input: DeploymentInput): Container {
     command: ['vllm', 'serve'],
     args: engineArguments({
       name: resource.metadata.name,
-      modelPath: claim?.path ? `${MODEL_DIRECTORY}/${claim.path}` : MODEL_DIRECTORY,
+      modelPath: files.model.directory,
       profile,
       settings: effectiveEngineSettings(spec.engine, input.catalogueEngine),
       drainTimeoutSeconds: spec.drainTimeoutSeconds,
-      adapters: adapterArguments(resource, input.adapterRank),
+      adapters: adapterArguments(resource.metadata.name, files, known),
     }),
     env: engineEnvironment(),
     ports: [{ name: 'http', containerPort: ENGINE_PORT, protocol: 'TCP' }],

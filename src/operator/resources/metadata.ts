@@ -9,6 +9,7 @@ import {
   REPLICA_COMPONENT,
 } from '../../api/labels.ts';
 import { inferenceDeployments } from '../../api/resources.ts';
+import type { Job } from '../../api/kubernetes.ts';
 import type { ObjectMeta } from '../../kube/types.ts';
 import { childName } from './names.ts';
 
@@ -18,7 +19,7 @@ export function childMetadata(resource: InferenceDeployment): ObjectMeta {
   return {
     name: childName(name),
     ...(namespace === undefined ? {} : { namespace }),
-    labels: { [DEPLOYMENT_LABEL]: name, [DEPLOYMENT_UID_LABEL]: uid ?? '', [MANAGED_BY_LABEL]: MANAGED_BY },
+    labels: { ...ownLabels(resource), [MANAGED_BY_LABEL]: MANAGED_BY },
     ownerReferences: [
       {
         apiVersion: `${inferenceDeployments.group}/${inferenceDeployments.version}`,
@@ -32,8 +33,18 @@ export function childMetadata(resource: InferenceDeployment): ObjectMeta {
   };
 }
 
+/** Returns the labels that all pods of `resource` carry. */
+export function ownLabels(resource: InferenceDeployment): Record<string, string> {
+  const { name, uid } = resource.metadata;
+  return { [DEPLOYMENT_LABEL]: name, [DEPLOYMENT_UID_LABEL]: uid ?? '' };
+}
+
 /** Returns the labels that select the replicas of `resource`; a Deployment's selector cannot change later. */
 export function replicaLabels(resource: InferenceDeployment): Record<string, string> {
-  const { name, uid } = resource.metadata;
-  return { [DEPLOYMENT_LABEL]: name, [DEPLOYMENT_UID_LABEL]: uid ?? '', [COMPONENT_LABEL]: REPLICA_COMPONENT };
+  return { ...ownLabels(resource), [COMPONENT_LABEL]: REPLICA_COMPONENT };
+}
+
+/** Returns those of `jobs` that are for this component. */
+export function jobsFor(jobs: readonly Job[], component: string): Job[] {
+  return jobs.filter(({ spec }) => spec.template.metadata.labels?.[COMPONENT_LABEL] === component);
 }

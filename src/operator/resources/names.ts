@@ -7,3 +7,18 @@
 export function childName(name: string): string {
   return `infer-${name}`;
 }
+
+/** Returns the name of the Job that looks up the model of the deployment `name`; `hash` has six characters. */
+export function preflightName(name: string, hash: string): string {
+  return `infer-${name}-check-${hash}`;
+}
+
+/** Returns the name of the claim that holds the models of the deployment `name`. */
+export function cacheName(name: string): string {
+  return `infer-${name}-models`;
+}
+
+/** Returns the name of the Job that downloads a model into that claim; `hash` has six characters. */
+export function fetchName(name: string, hash: string): string {
+  return `infer-${name}-fetch-${hash}`;
+}

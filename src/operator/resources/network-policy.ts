@@ -1,13 +1,13 @@
 import type { InferenceDeployment } from '../../api/generated/inference-deployment.ts';
 import { GATEWAY_POD_LABELS } from '../../api/labels.ts';
 import { ENGINE_PORT } from './engine.ts';
-import { childMetadata, replicaLabels } from './metadata.ts';
+import { childMetadata, ownLabels } from './metadata.ts';
 import type { NetworkPolicy } from '../../api/kubernetes.ts';
 
 /**
- * Returns the policy of a deployment's replicas: only gateways reach the engine (its own API key would guard only a
- * part of its routes), and replicas reach nothing but DNS and the ports of the hub and its proxy, and not even those
- * when the model comes from a claim.
+ * Returns the policy of a deployment's pods, replicas and Jobs: only gateways reach the engine (its own API key would
+ * guard only a part of its routes), and the pods reach nothing but DNS and the ports of the hub and its proxy, and not
+ * even those when the model comes from a claim.
  */
 export function buildNetworkPolicy(
   resource: InferenceDeployment,
@@ -19,7 +19,7 @@ export function buildNetworkPolicy(
     kind: 'NetworkPolicy',
     metadata: childMetadata(resource),
     spec: {
-      podSelector: { matchLabels: replicaLabels(resource) },
+      podSelector: { matchLabels: ownLabels(resource) },
       policyTypes: ['Ingress', 'Egress'],
       ingress: [
         {

@@ -66,9 +66,29 @@ export const profileMistakes: Mistake[] = [
     answer: 'spec.modelCache.sizeLimit: Invalid value: "": write an amount of disk above 0',
   },
   {
-    sentence: 'a cache on a claim',
+    sentence: 'a cache on a claim of unknown size',
     spec: { modelCache: { type: 'PersistentVolumeClaim' } },
-    answer: 'spec.modelCache.type: Forbidden: modelCache.type PersistentVolumeClaim is not supported by this version',
+    answer: 'spec.modelCache.claim: Invalid value: "object": write claim together with type PersistentVolumeClaim',
+  },
+  {
+    sentence: 'a claim beside an emptyDir',
+    spec: { modelCache: { claim: { size: '10Gi' } } },
+    answer: 'spec.modelCache.claim: Invalid value: "object": write claim together with type PersistentVolumeClaim',
+  },
+  {
+    sentence: 'a limit of a claim',
+    spec: { modelCache: { type: 'PersistentVolumeClaim', claim: { size: '10Gi' }, sizeLimit: '10Gi' } },
+    answer: 'spec.modelCache.sizeLimit: Invalid value: "object": sizeLimit belongs to type EmptyDir; remove it',
+  },
+  {
+    sentence: 'a claim of a class that cannot be one',
+    spec: { modelCache: { type: 'PersistentVolumeClaim', claim: { size: '10Gi', storageClassName: 'Fast disks' } } },
+    answer: 'write the name of a StorageClass, for example shared',
+  },
+  {
+    sentence: 'a claim of no size',
+    spec: { modelCache: { type: 'PersistentVolumeClaim', claim: { size: '0' } } },
+    answer: 'spec.modelCache.claim.size: Invalid value: "": write an amount of disk above 0',
   },
   {
     sentence: 'a cache of an unknown type',

@@ -1,0 +1,165 @@
+import { describe, expect, test } from '@jest/globals';
+import { hardwareProfile, inferenceDeployment, INSTALL, observation } from '../../../test/support/resources.ts';
+import type { Deployment, DeploymentStatus, Job, Pod } from '../../api/kubernetes.ts';
+import type { Observation } from '../gather.ts';
+import { buildDeployment } from '../resources/deployment.ts';
+import type { KnownModel } from '../resources/model-files.ts';
+import { notShareable, planCache, type CachePlan } from './plan.ts';
+
+const COMMIT = '0e9e39f249a16976918f6564b8830bc894c89659';
+const known = { commit: COMMIT };
+const newer = { commit: 'f'.repeat(40) };
+const claim = { size: '500Gi', storageClassName: 'shared' } as const;
+const profile = hardwareProfile({
+  modelCache: { type: 'PersistentVolumeClaim', claim },
+  nodeSelector: { zone: 'a' },
+  tolerations: [{ key: 'gpu', operator: 'Exists' }],
+});
+
+function planned(parts: Partial<Observation> = {}, model: KnownModel = known): CachePlan {
+  const cache = planCache(observation(parts), profile, model, INSTALL);
+  if (cache === undefined) throw new Error('there is no cache');
+  return cache;
+}
+
+function live(job: Job, finished = false): Job {
+  const conditions = finished ? [{ type: 'Complete', status: 'True' }] : [];
+  return { ...job, metadata: { ...job.metadata, uid: `uid of ${job.metadata.name}` }, status: { conditions } };
+}
+
+function env(job: Job): Record<string, string | undefined> {
+  const [container] = job.spec.template.spec.containers;
+  return Object.fromEntries((container?.env ?? []).map(({ name, value }) => [name, value]));
+}
+
+function folderOf({ job }: CachePlan): string {
+  return env(job)['INFER_MODEL_DIRECTORY']?.split('/').at(-1) ?? 'none';
+}
+
+/** The deployment as it serves the model that is `known`. */
+function running(status: DeploymentStatus): Partial<Observation> {
+  const deployment: Deployment = {
+    ...buildDeployment({
+      resource: inferenceDeployment(),
+      profile: profile.spec,
+      catalogueEngine: undefined,
+      replicas: 1,
+      strategy: { maxSurge: 1, maxUnavailable: 0 },
+      known,
+      cached: true,
+      install: INSTALL,
+    }),
+    status,
+  };
+  deployment.metadata.generation = 3;
+  return { children: { ...observation().children, deployment } };
+}
+
+describe('planCache', () => {
+  test('there is none for an emptyDir, nor for a model that comes from a volume', () => {
+    expect(planCache(observation(), hardwareProfile(), known, INSTALL)).toBeUndefined();
+    const resource = inferenceDeployment({ model: { claim: { name: 'weights' } } });
+    expect(planCache(observation({ resource }), profile, known, INSTALL)).toBeUndefined();
+  });
+
+  test("the claim is the deployment's own, and a Job fills it where the GPUs are, without one", () => {
+    const cache = planned();
+    expect(cache.claim).toMatchObject({
+      metadata: { name: 'infer-chat-models', ownerReferences: [{ uid: 'uid-chat', controller: true }] },
+      spec: {
+        accessModes: ['ReadWriteMany'],
+        storageClassName: 'shared',
+        resources: { requests: { storage: '500Gi' } },
+      },
+    });
+    const { spec } = cache.job.spec.template;
+    expect(spec).toMatchObject({ nodeSelector: { zone: 'a' }, tolerations: [{ key: 'gpu' }] });
+    expect(JSON.stringify(spec)).not.toContain('nvidia.com/gpu');
+    expect(env(cache.job)).toMatchObject({
+      INFER_MODEL_REVISION: COMMIT,
+      INFER_MODEL_DIRECTORY: expect.stringMatching(/^\/var\/lib\/infer\/model\/[0-9a-f]{16}$/),
+      INFER_KEEP_FOLDERS: folderOf(cache),
+    });
+  });
+
+  test('replicas wait until the Job has ended well, and then read its folder without downloading', () => {
+    const first = planned();
+    expect(first.problem?.reason).toBe('Downloading');
+    expect(planned({ jobs: [live(first.job)] }).problem?.reason).toBe('Downloading');
+    const filled = planned({ jobs: [live(first.job, true)] });
+    expect(filled.problem).toBeUndefined();
+    const { children } = running({});
+    const template = children?.deployment?.spec.template.spec;
+    expect(template?.initContainers).toBeUndefined();
+    expect(template?.volumes[0]).toEqual({
+      name: 'model',
+      persistentVolumeClaim: { claimName: 'infer-chat-models', readOnly: true },
+    });
+    expect(template?.containers[0]?.args?.[0]).toBe(`/var/lib/infer/model/${folderOf(filled)}`);
+  });
+
+  test('why a download fails is said', () => {
+    const job = live(planned().job);
+    const message = JSON.stringify({ reason: 'DiskFull', message: 'The volume is full.' });
+    const pod: Pod = {
+      metadata: {
+        name: 'p',
+        ownerReferences: [
+          { apiVersion: 'batch/v1', kind: 'Job', name: job.metadata.name, uid: job.metadata.uid ?? '' },
+        ],
+      },
+      status: {
+        containerStatuses: [
+          { name: 'download', ready: false, restartCount: 1, lastState: { terminated: { exitCode: 1, message } } },
+        ],
+      },
+    };
+    expect(planned({ jobs: [job], jobPods: [pod] }).problem).toEqual({
+      reason: 'DiskFull',
+      message: 'The volume is full.',
+    });
+  });
+
+  test('a new model has a Job and a folder of its own; the Job of the old one goes, its folder stays while it is read', () => {
+    const before = planned();
+    const settled = running({ observedGeneration: 3, replicas: 1, updatedReplicas: 1 });
+    const next = planned({ ...settled, jobs: [live(before.job, true)] }, newer);
+    expect(next.job.metadata.name).not.toBe(before.job.metadata.name);
+    expect(next.obsolete.map(({ metadata }) => metadata.name)).toEqual([before.job.metadata.name]);
+    expect(env(next.job)['INFER_KEEP_FOLDERS']).toBe([folderOf(next), folderOf(before)].toSorted().join(','));
+  });
+
+  test('adapters have folders of their own, and a new one does not bring the model again', () => {
+    const adapters = [{ name: 'sql', id: 'org/lora' }];
+    const more = planned({ ...running({}), resource: inferenceDeployment({ adapters }) });
+    expect(folderOf(more)).toBe(folderOf(planned()));
+    const [download] = JSON.parse(env(more.job)['INFER_ADAPTERS'] ?? '[]') as { directory: string }[];
+    expect(download?.directory).toMatch(/^\/var\/lib\/infer\/model\/[0-9a-f]{16}$/);
+    expect(download?.directory).not.toContain(folderOf(more));
+    expect(more.job.metadata.name).not.toBe(planned().job.metadata.name);
+  });
+
+  test('while a rollout is under way no folder is removed', () => {
+    const rolling = running({ observedGeneration: 3, replicas: 2, updatedReplicas: 1 });
+    expect(env(planned(rolling, newer).job)).not.toHaveProperty('INFER_KEEP_FOLDERS');
+    const unseen = running({ observedGeneration: 2, replicas: 1, updatedReplicas: 1 });
+    expect(env(planned(unseen, newer).job)).not.toHaveProperty('INFER_KEEP_FOLDERS');
+  });
+});
+
+describe('notShareable', () => {
+  const once = hardwareProfile({
+    modelCache: { type: 'PersistentVolumeClaim', claim: { ...claim, accessMode: 'ReadWriteOnce' } },
+  });
+
+  test('several replicas cannot share a volume of one node', () => {
+    expect(notShareable(inferenceDeployment({ maxReplicas: 2 }), once)).toContain('Set maxReplicas to 1');
+  });
+
+  test('one replica can, and several on one node', () => {
+    expect(notShareable(inferenceDeployment(), once)).toBeUndefined();
+    const oneNode = { ...once, spec: { ...once.spec, nodeSelector: { 'kubernetes.io/hostname': 'gpu-1' } } };
+    expect(notShareable(inferenceDeployment({ maxReplicas: 2 }), oneNode)).toBeUndefined();
+    expect(notShareable(inferenceDeployment({ maxReplicas: 2 }), profile)).toBeUndefined();
+  });
+});

@@ -1,0 +1,79 @@
+/**
+ * Pure: a profile with a claim as its model cache → the claim, the Job that fills it, and whether it has done so. Until
+ * then no replica of the model starts.
+ */
+import { effectiveSpec } from '../../api/defaults.ts';
+import type { InferenceDeployment } from '../../api/generated/inference-deployment.ts';
+import {
+  isFinished,
+  isObserved,
+  isRollingOut,
+  type Deployment,
+  type Job,
+  type PersistentVolumeClaim,
+} from '../../api/kubernetes.ts';
+import { FETCH_COMPONENT } from '../../api/labels.ts';
+import { replicaContext } from '../diagnose/context.ts';
+import { diagnoseFetch } from '../diagnose/fetch.ts';
+import type { Observation } from '../gather.ts';
+import type { InstallSettings } from '../resources/deployment.ts';
+import { buildCacheClaim, buildFetchJob, type ClaimSpec } from '../resources/model-cache.ts';
+import { cacheFolders, modelFiles, type KnownModel, type ModelFiles } from '../resources/model-files.ts';
+import { jobsFor } from '../resources/metadata.ts';
+import type { Problem } from '../verdicts.ts';
+
+type Profile = NonNullable<Observation['profile']>;
+
+export interface CachePlan {
+  claim: PersistentVolumeClaim;
+  job: Job;
+  /** Jobs for other models, to be deleted. */
+  obsolete: Job[];
+  /** What keeps replicas from being started; absent once the model is there. */
+  problem?: Problem;
+}
+
+/** Returns the message for a claim that the replicas could not share; undefined where they can, or share none. */
+export function notShareable(resource: InferenceDeployment, profile: Profile): string | undefined {
+  const claim = claimSpecOf(resource, profile);
+  if (claim?.accessMode !== 'ReadWriteOnce' || effectiveSpec(resource.spec).maxReplicas === 1) return undefined;
+  if (profile.spec.nodeSelector?.['kubernetes.io/hostname'] !== undefined) return undefined;
+  return `The model cache of profile ${profile.metadata.name} can be read on one node only (ReadWriteOnce). Set maxReplicas to 1 or choose another profile; the platform team can give it ReadWriteMany.`;
+}
+
+/** Returns what to do for the cache of the model, of which so much is `known`; undefined where the profile has none. */
+export function planCache(
+  observation: Observation,
+  profile: Profile,
+  known: KnownModel,
+  install: InstallSettings,
+): CachePlan | undefined {
+  const { resource, children, jobs } = observation;
+  const claimSpec = claimSpecOf(resource, profile);
+  if (claimSpec === undefined) return undefined;
+  const claim = buildCacheClaim(resource, claimSpec);
+  const files = modelFiles(resource, known, true);
+  const keep = keptFolders(children.deployment, files);
+  const job = buildFetchJob({ resource, profile: profile.spec, files, keep, install });
+  const live = jobs.find(({ metadata }) => metadata.name === job.metadata.name);
+  const obsolete = jobsFor(jobs, FETCH_COMPONENT).filter((other) => other !== live);
+  const planned = { claim, job, obsolete };
+  if (live && isFinished(live)) return planned;
+  const pods = observation.jobPods.filter(({ metadata }) =>
+    metadata.ownerReferences?.some(({ uid }) => uid === live?.metadata.uid),
+  );
+  return { ...planned, problem: diagnoseFetch(pods, replicaContext({ resource, profile })) };
+}
+
+function claimSpecOf(resource: InferenceDeployment, { spec }: Profile): ClaimSpec | undefined {
+  if (resource.spec.model.id === undefined) return undefined;
+  return spec.modelCache?.type === 'PersistentVolumeClaim' ? spec.modelCache.claim : undefined;
+}
+
+/** Only while no rollout is under way is it known that replicas read no folders but those of the template. */
+function keptFolders(deployment: Deployment | undefined, { model, adapters }: ModelFiles): string[] | undefined {
+  const wanted = [model, ...adapters].map(({ directory }) => directory);
+  if (deployment === undefined) return cacheFolders(wanted);
+  if (!isObserved(deployment) || isRollingOut(deployment)) return undefined;
+  return cacheFolders([...wanted, ...(deployment.spec.template.spec.containers[0]?.args ?? [])]);
+}

@@ -1,0 +1,76 @@
+/** The claim that holds the models of a deployment, and the Job that fills it before a GPU is reserved. */
+import type { HardwareProfileSpec } from '../../api/generated/hardware-profile.ts';
+import type { InferenceDeployment } from '../../api/generated/inference-deployment.ts';
+import { COMPONENT_LABEL, FETCH_COMPONENT } from '../../api/labels.ts';
+import type { Job, PersistentVolumeClaim } from '../../api/kubernetes.ts';
+import { contentHash } from '../../kube/hash.ts';
+import { downloadContainer } from './download.ts';
+import type { HubSettings } from './hub-environment.ts';
+import { childMetadata } from './metadata.ts';
+import type { ModelFiles } from './model-files.ts';
+import { cacheName, fetchName } from './names.ts';
+import { podSecurity } from './security.ts';
+
+export type ClaimSpec = NonNullable<NonNullable<HardwareProfileSpec['modelCache']>['claim']>;
+
+/** Returns the claim of a deployment: its own, so that it goes with it and no two tenants share a cache. */
+export function buildCacheClaim(resource: InferenceDeployment, claim: ClaimSpec): PersistentVolumeClaim {
+  return {
+    apiVersion: 'v1',
+    kind: 'PersistentVolumeClaim',
+    metadata: { ...childMetadata(resource), name: cacheName(resource.metadata.name) },
+    spec: {
+      accessModes: [claim.accessMode ?? 'ReadWriteMany'],
+      ...(claim.storageClassName !== undefined && { storageClassName: claim.storageClassName }),
+      resources: { requests: { storage: String(claim.size) } },
+    },
+  };
+}
+
+export interface FetchInput {
+  resource: InferenceDeployment;
+  profile: HardwareProfileSpec;
+  files: ModelFiles;
+  /** Folders of the claim that somebody may still read; undefined leaves all. */
+  keep: readonly string[] | undefined;
+  install: HubSettings & { image: string };
+}
+
+/** Returns the Job that downloads `files`; its name stands for them and the resource. */
+export function buildFetchJob({ resource, profile, files, keep, install }: FetchInput): Job {
+  const metadata = childMetadata(resource);
+  const { model } = resource.spec;
+  const { nodeSelector, tolerations, imagePullSecrets } = profile;
+  const hash = contentHash({ files, uid: resource.metadata.uid }).slice(0, 6);
+  const kept = keep === undefined ? [] : [{ name: 'INFER_KEEP_FOLDERS', value: keep.join(',') }];
+  return {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { ...metadata, name: fetchName(resource.metadata.name, hash) },
+    spec: {
+      // As with the preflight, the kubelet tries again. The Job stays: while it is there, the model is.
+      backoffLimit: 1_000_000,
+      template: {
+        metadata: { labels: { ...metadata.labels, [COMPONENT_LABEL]: FETCH_COMPONENT } },
+        spec: {
+          restartPolicy: 'OnFailure',
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: 5,
+          securityContext: podSecurity,
+          containers: [downloadContainer(model, files, install, kept)],
+          volumes: [
+            {
+              name: 'model',
+              persistentVolumeClaim: { claimName: cacheName(resource.metadata.name), readOnly: false },
+            },
+          ],
+          // Where the replicas will be: a volume of one node or zone must come to lie there.
+          ...(nodeSelector && { nodeSelector }),
+          ...(tolerations && { tolerations: tolerations.map((toleration) => ({ ...toleration })) }),
+          ...(imagePullSecrets && { imagePullSecrets: imagePullSecrets.map(({ name }) => ({ name })) }),
+        },
+      },
+    },
+  };
+}
