@@ -86,6 +86,11 @@ export interface PersistentVolumeClaim extends KubeObject {
   spec: { accessModes: string[]; storageClassName?: string; resources: { requests: { storage: string } } };
 }
 
+export interface PodTemplate {
+  metadata: Omit<ObjectMeta, 'name'>;
+  spec: PodSpec;
+}
+
 export interface DeploymentStatus {
   observedGeneration?: number;
   replicas?: number;
@@ -104,7 +109,7 @@ export interface Deployment extends KubeObject {
     strategy: Record<string, unknown>;
     progressDeadlineSeconds: number;
     revisionHistoryLimit: number;
-    template: { metadata: Omit<ObjectMeta, 'name'>; spec: PodSpec };
+    template: PodTemplate;
   };
   status?: DeploymentStatus;
 }
@@ -117,6 +122,25 @@ export function isObserved({ metadata, status }: Deployment): boolean {
 /** Returns whether Kubernetes is still replacing replicas of an old revision, as far as it has seen. */
 export function isRollingOut({ status }: Deployment): boolean {
   return (status?.updatedReplicas ?? 0) < (status?.replicas ?? 0);
+}
+
+/**
+ * Returns whether the last rollout was completed and something serves, or nothing is to. More replicas than that may still
+ * be on their way: a deployment that scales up has settled.
+ */
+export function hasSettled(deployment: Deployment): boolean {
+  if (!isObserved(deployment) || isRollingOut(deployment)) return false;
+  if ((deployment.spec.replicas ?? 0) === 0) return true;
+  const { conditions = [], availableReplicas = 0 } = deployment.status ?? {};
+  // Kubernetes leaves it at that until the template changes, whatever becomes of the pods.
+  const complete = conditions.some(({ type, reason }) => type === 'Progressing' && reason === 'NewReplicaSetAvailable');
+  return complete && availableReplicas > 0;
+}
+
+/** Data that Kubernetes keeps unchangeable; the highest `revision` is the newest of an owner. */
+export interface ControllerRevision extends KubeObject {
+  revision: number;
+  data?: unknown;
 }
 
 export interface Service extends KubeObject {

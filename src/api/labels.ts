@@ -21,6 +21,15 @@ export const MANAGED_BY = 'infer';
 /** On the pod template: the deployment's `spec.restartedAt`, so that a new value rolls the replicas. */
 export const RESTARTED_AT_ANNOTATION = 'infer.dev/restarted-at';
 
+/** On a Deployment: the name of the ControllerRevision whose pod template it runs. */
+export const REVISION_ANNOTATION = 'infer.dev/revision';
+
+/** On a ControllerRevision: `Auto` where no user asked for it, but the profile lets newer templates be taken. */
+export const TAKEN_BY_ANNOTATION = 'infer.dev/taken-by';
+
+/** On the pod template, where a Job downloads the model: what it is to bring, and where to. */
+export const MODEL_FILES_ANNOTATION = 'infer.dev/model-files';
+
 /** On children: the hash of what the operator last applied, so that an operator that restarts sends nothing. */
 export const APPLIED_ANNOTATION = 'infer.dev/applied';
 

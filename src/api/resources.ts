@@ -1,6 +1,7 @@
 /** Typed handles of the kinds that Infer reads and writes. */
 import type { Resource } from '../kube/types.ts';
 import type {
+  ControllerRevision,
   Deployment,
   EndpointSlice,
   Job,
@@ -38,6 +39,13 @@ export const deployments: Resource<Deployment> = {
   namespaced: true,
 };
 export const jobs: Resource<Job> = { group: 'batch', version: 'v1', kind: 'Job', plural: 'jobs', namespaced: true };
+export const controllerRevisions: Resource<ControllerRevision> = {
+  group: 'apps',
+  version: 'v1',
+  kind: 'ControllerRevision',
+  plural: 'controllerrevisions',
+  namespaced: true,
+};
 export const services: Resource<Service> = {
   group: '',
   version: 'v1',

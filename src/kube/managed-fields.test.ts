@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { ownersOf, ownsAll } from './managed-fields.ts';
+import { ownedPart, ownersOf, ownsAll } from './managed-fields.ts';
 import type { FieldsV1, KubeObject, ManagedFieldsEntry } from './types.ts';
 
 const PORT = 'k:{"containerPort":8000,"protocol":"TCP"}';
@@ -124,5 +124,51 @@ describe('whether a manager owns all of an intent', () => {
       { manager: 'us', operation: 'Update', fieldsV1: { 'f:spec': { 'f:paused': {} } } },
     );
     expect(ownsAll(both, 'us', intent({ replicas: 1, paused: true }))).toBe(true);
+  });
+});
+
+describe('what a manager owns of a part', () => {
+  const live = {
+    metadata: {
+      name: 'x',
+      managedFields: [
+        { manager: 'us', operation: 'Apply', fieldsV1: ours },
+        { manager: 'other', operation: 'Update', fieldsV1: { 'f:spec': { 'f:paused': {} } } },
+      ],
+    },
+    spec: {
+      replicas: 2,
+      paused: true,
+      selector: { app: 'x' },
+      containers: [
+        { name: 'sidecar', image: 'theirs' },
+        {
+          name: 'main',
+          image: 'ours',
+          imagePullPolicy: 'IfNotPresent',
+          ports: [
+            { containerPort: 8000, protocol: 'TCP' },
+            { containerPort: 9000, protocol: 'TCP' },
+          ],
+        },
+      ],
+    },
+  };
+
+  test('is its fields with their present values, without those of others and without defaults', () => {
+    expect(ownedPart(live, 'us', ['spec'])).toEqual({
+      replicas: 2,
+      selector: { app: 'x' },
+      containers: [{ name: 'main', image: 'ours', ports: [{ containerPort: 8000 }] }],
+    });
+  });
+
+  test.each<[string, string, string[], unknown]>([
+    ['a list below the object', 'us', ['spec', 'containers', 'none'], undefined],
+    ['a field of its own', 'us', ['spec', 'replicas'], 2],
+    ['a field of another', 'us', ['spec', 'paused'], undefined],
+    ['anything, for one who owns nothing', 'nobody', ['spec'], undefined],
+  ])('of %s is as expected', (_title, manager, path, part) => {
+    expect(ownedPart(live, manager, path)).toEqual(part);
   });
 });

@@ -39,13 +39,19 @@ function ownsPath(fields: FieldsV1 | undefined, path: readonly string[]): boolea
 export function ownsAll(object: KubeObject, manager: string, intent: KubeObject): boolean {
   const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = intent;
   const { name: _name, namespace: _namespace, uid: _uid, resourceVersion: _version, ...ownedMetadata } = metadata;
-  const trees = (object.metadata.managedFields ?? [])
-    .filter((entry) => entry.manager === manager && (entry.subresource ?? '') === '')
-    // After a webhook changed a field of our own apply, the server lists it under our name as an `Update`.
-    .map((entry) => entry.fieldsV1)
-    .filter((fields) => fields !== undefined);
+  const trees = treesOf(object, manager);
   const onlyIdentity = Object.keys(ownedMetadata).length === 0;
   return covers(trees, onlyIdentity ? rest : { ...rest, metadata: ownedMetadata });
+}
+
+function treesOf(object: KubeObject, manager: string): FieldsV1[] {
+  return (
+    (object.metadata.managedFields ?? [])
+      .filter((entry) => entry.manager === manager && (entry.subresource ?? '') === '')
+      // After a webhook changed a field of our own apply, the server lists it under our name as an `Update`.
+      .map((entry) => entry.fieldsV1)
+      .filter((fields) => fields !== undefined)
+  );
 }
 
 /** True when each field of `value` is in one of `trees`, which are all positioned at `value`. */
@@ -91,6 +97,38 @@ function hasKey(item: Json, segment: string): boolean {
 
 function keyOf(segment: string): Record<string, Json> {
   return JSON.parse(segment.slice(2)) as Record<string, Json>;
+}
+
+/**
+ * Returns what `manager` owns of the value at `path`, such as `['spec', 'template']`, with the values that `object` has now;
+ * undefined where it owns nothing there. Fields that others set, and defaults of the API server, are not in it.
+ */
+export function ownedPart(object: KubeObject, manager: string, path: readonly string[]): unknown {
+  let trees = treesOf(object, manager);
+  let value: Json = object;
+  for (const name of path) {
+    trees = step(trees, `f:${name}`);
+    value = isRecord(value) ? value[name] : undefined;
+  }
+  return trees.length === 0 ? undefined : partOf(trees, value);
+}
+
+function partOf(trees: FieldsV1[], value: Json): Json {
+  if (trees.some((tree) => Object.keys(tree).length === 0)) return value;
+  if (Array.isArray(value)) return value.flatMap((item: Json) => partOfItem(trees, item));
+  if (!isRecord(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .map(([name, child]): [string, FieldsV1[], Json] => [name, step(trees, `f:${name}`), child])
+      .filter(([, below]) => below.length > 0)
+      .map(([name, below, child]) => [name, partOf(below, child)]),
+  );
+}
+
+/** A list of no or one item. The API server shows every part of an item's key, defaulted ones too. */
+function partOfItem(trees: FieldsV1[], item: Json): Json[] {
+  const segment = trees.flatMap((tree) => Object.keys(tree)).find((candidate) => hasWholeKey(item, candidate));
+  return segment === undefined ? [] : [partOf(step(trees, segment), item)];
 }
 
 function step(trees: FieldsV1[], segment: string): FieldsV1[] {

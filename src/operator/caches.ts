@@ -4,6 +4,7 @@ import type { CatalogModel } from '../api/generated/catalog-model.ts';
 import type { HardwareProfile } from '../api/generated/hardware-profile.ts';
 import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
 import type {
+  ControllerRevision,
   Deployment,
   Job,
   NetworkPolicy,
@@ -27,6 +28,7 @@ import {
 import { modelNameKeys } from '../api/model-names.ts';
 import {
   catalogModels,
+  controllerRevisions,
   deployments,
   hardwareProfiles,
   inferenceDeployments,
@@ -50,6 +52,8 @@ export interface Caches {
   services: Informer<Service>;
   podDisruptionBudgets: Informer<PodDisruptionBudget>;
   networkPolicies: Informer<NetworkPolicy>;
+  /** The pod templates of deployments. */
+  controllerRevisions: Informer<ControllerRevision>;
   persistentVolumeClaims: Informer<PersistentVolumeClaim>;
   jobs: Informer<Job>;
   /** Replicas, and the pods of our Jobs. */
@@ -112,6 +116,7 @@ export function createCaches(options: CacheOptions): Caches {
     networkPolicies: child(networkPolicies),
     persistentVolumeClaims: child(persistentVolumeClaims),
     jobs: child(jobs, { owner: (job) => controllerUids(job, inferenceDeployments.kind) }),
+    controllerRevisions: child(controllerRevisions, { deployment: (revision) => [deploymentIndexKey(revision)] }),
     pods: new Informer({
       ...watched,
       resource: pods,
@@ -153,7 +158,12 @@ function replicaIndexKey(pod: Pod): string {
   const made = pod.metadata.ownerReferences?.some(
     ({ kind, controller }) => kind === 'ReplicaSet' && controller === true,
   );
-  return made ? `${pod.metadata.namespace}/${pod.metadata.labels?.[DEPLOYMENT_UID_LABEL] ?? ''}` : '';
+  return made ? deploymentIndexKey(pod) : '';
+}
+
+/** Of an object that carries the UID of its deployment. */
+function deploymentIndexKey({ metadata }: KubeObject): string {
+  return `${metadata.namespace}/${metadata.labels?.[DEPLOYMENT_UID_LABEL] ?? ''}`;
 }
 
 function pick<T extends object, K extends keyof T>(object: T, keys: readonly K[]): Pick<T, K> {

@@ -7,6 +7,7 @@ import {
   services,
 } from '../api/resources.ts';
 import type {
+  ControllerRevision,
   Deployment,
   Job,
   NetworkPolicy,
@@ -17,6 +18,7 @@ import type {
 } from '../api/kubernetes.ts';
 import { effectiveSpec } from '../api/defaults.ts';
 import type { CatalogModel } from '../api/generated/catalog-model.ts';
+import { REVISION_ANNOTATION } from '../api/labels.ts';
 import type { HardwareProfile } from '../api/generated/hardware-profile.ts';
 import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
 import { lostAlias } from '../api/model-names.ts';
@@ -44,6 +46,8 @@ export interface Observation {
   /** The platform team vouches for the model by an entry of the catalogue. */
   isCatalogued: boolean;
   children: Children;
+  /** The pod templates it has had, in no order. */
+  revisions: ControllerRevision[];
   /** The replicas. */
   pods: Pod[];
   /** The Jobs of this very resource, and their pods, the oldest first. */
@@ -78,13 +82,19 @@ export async function gather(
     caches.networkPolicies.isBehind(child),
     caches.persistentVolumeClaims.isBehind(cache),
   ];
-  const replicas = caches.pods.byIndex('deployment', `${ref.namespace}/${resource.metadata.uid ?? ''}`);
+  const indexKey = `${ref.namespace}/${resource.metadata.uid ?? ''}`;
+  const replicas = caches.pods.byIndex('deployment', indexKey);
+  const revisions = caches.controllerRevisions.byIndex('deployment', indexKey);
   const jobs = caches.jobs.byIndex('owner', resource.metadata.uid ?? '');
-  const written = [
+  // One that was just made is in no index yet; the Deployment, which was written after it, names it.
+  const applied = caches.deployments.get(child)?.metadata.annotations?.[REVISION_ANNOTATION];
+  const newest = applied === undefined ? [] : [{ ...ref, name: applied }];
+  lagging.push(
     ...replicas.map((pod) => caches.pods.isBehind(pod.metadata)),
     ...jobs.map((job) => caches.jobs.isBehind(job.metadata)),
-  ];
-  if ([...lagging, ...written].includes(true)) return BEHIND;
+    ...[...newest, ...revisions.map(({ metadata }) => metadata)].map((one) => caches.controllerRevisions.isBehind(one)),
+  );
+  if (lagging.includes(true)) return BEHIND;
 
   const find = async <T extends KubeObject>(
     cached: T | undefined,
@@ -109,6 +119,7 @@ export async function gather(
     catalogueEngine: entry?.spec.engine,
     isCatalogued: entry !== undefined,
     children: { deployment, service, disruptionBudget, networkPolicy, cacheClaim },
+    revisions,
     // In an order of their own: of equal problems the first is shown, and must not change with every event.
     pods: replicas.toSorted((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1)),
     jobs,

@@ -24,6 +24,7 @@ import { registerDeploymentMetrics } from './metrics.ts';
 import { reconcile } from './reconcile.ts';
 import { serveHealth, type HealthServer } from '../process/health-server.ts';
 import type { Settings } from './settings.ts';
+import { restoreTurns } from './templates/restore-turns.ts';
 import { DISPLAY_INTERVAL_MS, TrafficDisplay } from './traffic-display.ts';
 
 // The package is CommonJS: its default export arrives as a member of the module object.
@@ -176,6 +177,7 @@ export class InferenceOperator extends Operator {
       display: this.#display,
       failures: new ApplyFailures(),
       engineLogs: new EngineLogs({ read: engineLogReader(client), logger: this.#log }),
+      turns: restoreTurns(this.#caches, (ref) => this.#queue?.add(objectKey(ref))),
       settings: this.#settings,
       now: () => new Date(),
     };

@@ -104,4 +104,14 @@ describe('plan', () => {
     going.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
     expect(plan(withDeployment(going), INSTALL, NOW)).toEqual({ waitsForDeletion: true });
   });
+
+  test('with a revision the pod template is its own, and everything around it is as it would be made now', () => {
+    const first = plan(observation(), INSTALL, NOW);
+    const revisions = first.template ? [first.template.revision] : [];
+    const newer = { ...INSTALL, image: 'registry.example/infer:newer', hubEndpoint: 'http://hub.example:8080' };
+    const planned = plan(observation({ revisions }), newer, NOW);
+    expect(planned.children?.deployment).toEqual(first.children?.deployment);
+    expect(JSON.stringify(planned.children?.networkPolicy)).toContain('8080');
+    expect(planned.template?.update?.reasons).toEqual(['InferVersion', 'InstallSettings']);
+  });
 });

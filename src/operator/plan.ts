@@ -1,6 +1,5 @@
 /** Pure: what was observed → the children to have, or why the spec is refused. */
-import type { RefusalReason } from '../api/conditions.ts';
-import { effectiveSpec } from '../api/defaults.ts';
+import type { HardwareProfile } from '../api/generated/hardware-profile.ts';
 import type {
   Deployment,
   Job,
@@ -9,22 +8,25 @@ import type {
   PodDisruptionBudget,
   Service,
 } from '../api/kubernetes.ts';
-import { DEPLOYMENT_UID_LABEL, RECONCILER_MANAGER } from '../api/labels.ts';
+import { RECONCILER_MANAGER, REVISION_ANNOTATION } from '../api/labels.ts';
 import { ownersOf } from '../kube/managed-fields.ts';
-import type { KubeObject } from '../kube/types.ts';
 import type { Observation } from './gather.ts';
 import { notShareable, planCache } from './model-cache/plan.ts';
-import { resolveModel, type ModelResolution } from './preflight/resolve.ts';
+import { modelMisfit, resolveModel, type ModelResolution } from './preflight/resolve.ts';
+import { aliasRefusal, conflictMessage, ownershipOf, profileRefusal, type Refusal } from './refusals.ts';
 import { planRollout } from './rollout.ts';
 import { buildDeployment, type InstallSettings } from './resources/deployment.ts';
 import { buildDisruptionBudget } from './resources/disruption-budget.ts';
 import { buildNetworkPolicy } from './resources/network-policy.ts';
 import { buildService } from './resources/service.ts';
+import { planTemplate, type TemplatePlan } from './templates/plan-template.ts';
+import { withRevision } from './templates/revisions.ts';
+import { sourcesOf } from './templates/sources.ts';
 import type { Problem } from './verdicts.ts';
 
 export interface Plan {
   /** Why no child may be changed; those that exist go on serving, and may still be scaled down. */
-  refusal?: { reason: RefusalReason; message: string };
+  refusal?: Refusal;
   /** A child of a deleted resource of the same name is still going: wait until Kubernetes has deleted it. */
   waitsForDeletion: boolean;
   /** After this long something that was waited for is due: room for a rollout, or a Job's answer. */
@@ -46,6 +48,8 @@ export interface Plan {
   jobs?: { wanted: Job[]; obsolete: Job[] };
   /** What keeps an accepted spec from being carried out: its model is not known, not fit, or not there yet. */
   held?: Problem;
+  /** Where the Deployment's pod template is kept; there unless no replica may be started. */
+  template?: TemplatePlan;
 }
 
 /** Objects without our labels are not watched: whether one that is in the way has gone is looked up. */
@@ -60,9 +64,12 @@ export interface PlanSettings extends InstallSettings {
   namespace: string;
 }
 
-/** Returns what to do for `observation` at `now`. */
-export function plan(observation: Observation, settings: PlanSettings, now: Date): Plan {
-  const { resource, profile, catalogueEngine, children, pods } = observation;
+/**
+ * Returns what to do for `observation` at `now`. `turnIsFree`: no other deployment of the profile is taking a newer pod
+ * template by itself.
+ */
+export function plan(observation: Observation, settings: PlanSettings, now: Date, turnIsFree = true): Plan {
+  const { profile } = observation;
   const ownership = ownershipOf(observation);
   if (ownership.foreign) {
     return {
@@ -72,49 +79,110 @@ export function plan(observation: Observation, settings: PlanSettings, now: Date
     };
   }
   if (ownership.going) return { waitsForDeletion: true };
-  const refusal = aliasRefusal(observation) ?? profileRefusal(observation, settings);
-  if (refusal || profile === undefined) {
-    return { waitsForDeletion: false, mayScaleDown: true, ...(refusal && { refusal }) };
-  }
+  const refusal = aliasRefusal(observation) ?? profileRefusal(observation, settings.namespace);
+  if (refusal || profile === undefined) return refused(refusal);
   const model = resolveModel(observation, profile, settings, now);
-  const cache = model.problem ? undefined : planCache(observation, profile, model.known, settings);
-  const held = model.problem ?? cache?.problem;
-  const planned = {
-    waitsForDeletion: false,
-    model,
-    jobs: {
-      wanted: [model.job, cache?.job].filter((job) => job !== undefined),
-      obsolete: [...model.obsolete, ...(cache?.obsolete ?? [])],
-    },
-  };
-  const unheld = {
+  return model.problem
+    ? planLookUp(observation, settings, model, model.problem)
+    : planReplicas({ observation, profile, settings, model, now, turnIsFree });
+}
+
+/** The children stay as they are, but are ours. */
+function refused(refusal: Refusal | undefined): Plan {
+  return { waitsForDeletion: false, mayScaleDown: true, ...(refusal && { refusal }) };
+}
+
+/** What a deployment has whatever its replicas are. */
+function shared(
+  resource: Observation['resource'],
+  settings: PlanSettings,
+): Omit<NonNullable<Plan['children']>, 'deployment'> {
+  return {
     service: buildService(resource),
     networkPolicy: buildNetworkPolicy(resource, settings),
     disruptionBudget: buildDisruptionBudget(resource),
-    ...(cache && { cacheClaim: cache.claim }),
   };
-  if (held) return { ...planned, ...lookAgain(model.lookAgainMs), held, mayScaleDown: true, children: unheld };
-  const rollout = planRollout({
+}
+
+/** The model is not known yet, or cannot be: a Job looks it up, or tries again. */
+function planLookUp({ resource }: Observation, settings: PlanSettings, model: ModelResolution, held: Problem): Plan {
+  const { job, lookAgainMs, obsolete } = model;
+  return {
+    waitsForDeletion: false,
+    mayScaleDown: true,
+    ...(lookAgainMs !== undefined && { lookAgainMs }),
+    model,
+    held,
+    jobs: { wanted: job === undefined ? [] : [job], obsolete },
+    children: shared(resource, settings),
+  };
+}
+
+interface ReplicasInput {
+  observation: Observation;
+  profile: HardwareProfile;
+  settings: PlanSettings;
+  model: ModelResolution;
+  now: Date;
+  turnIsFree: boolean;
+}
+
+function planReplicas(input: ReplicasInput): Plan {
+  const { observation, profile, settings, model, now } = input;
+  const { resource, children, pods } = observation;
+  const { strategy, lookAgainMs } = planRollout({
     deployment: children.deployment,
     pods,
     gpuWaitSeconds: profile.spec.gpuWaitSeconds ?? GPU_WAIT_SECONDS,
     now,
   });
-  const deployment = buildDeployment({
+  const built = buildDeployment({
     resource,
     profile: profile.spec,
-    catalogueEngine,
+    catalogueEngine: observation.catalogueEngine,
     replicas: replicasToSend(children.deployment),
-    strategy: rollout.strategy,
+    strategy,
     known: model.known,
-    cached: cache !== undefined,
     install: settings,
   });
-  return { ...planned, ...lookAgain(rollout.lookAgainMs), children: { ...unheld, deployment } };
+  const template = templateOf(input, built);
+  const wanted = template.revision.data.template;
+  const message = notShareable(resource, profile, wanted);
+  if (message !== undefined) return refused({ reason: 'CacheNotShareable', message });
+  // What runs already is not judged again, by an edited profile or a newer Infer.
+  const misfit = runs(children.deployment, template) ? undefined : modelMisfit(observation, profile, model.known);
+  const cache = misfit ? undefined : planCache(observation, profile, wanted, settings);
+  const planned = {
+    waitsForDeletion: false,
+    model: misfit ? { ...model, verdict: { status: 'False' as const, ...misfit } } : model,
+    template,
+    jobs: { wanted: cache ? [cache.job] : [], obsolete: [...model.obsolete, ...(cache?.obsolete ?? [])] },
+  };
+  const others = { ...shared(resource, settings), ...(cache?.claim && { cacheClaim: cache.claim }) };
+  const held = misfit ?? cache?.problem;
+  if (held) return { ...planned, held, mayScaleDown: true, children: others };
+  const deployment = withRevision(built, template.revision);
+  return { ...planned, ...(lookAgainMs !== undefined && { lookAgainMs }), children: { ...others, deployment } };
 }
 
-function lookAgain(lookAgainMs: number | undefined): Pick<Plan, 'lookAgainMs'> {
-  return lookAgainMs === undefined ? {} : { lookAgainMs };
+function templateOf(
+  { observation, profile, settings, model, turnIsFree }: ReplicasInput,
+  built: Deployment,
+): TemplatePlan {
+  return planTemplate({
+    resource: observation.resource,
+    rendered: built.spec.template,
+    sources: sourcesOf(profile.spec, observation.catalogueEngine, settings),
+    commit: model.known?.commit,
+    revisions: observation.revisions,
+    deployment: observation.children.deployment,
+    auto: profile.spec.rollout === 'Auto',
+    turnIsFree,
+  });
+}
+
+function runs(deployment: Deployment | undefined, { revision }: TemplatePlan): boolean {
+  return deployment?.metadata.annotations?.[REVISION_ANNOTATION] === revision.metadata.name;
 }
 
 /**
@@ -125,62 +193,4 @@ function replicasToSend(live: Deployment | undefined): number | undefined {
   if (live === undefined) return 0;
   const others = ownersOf(live, ['spec', 'replicas']).filter((manager) => manager !== RECONCILER_MANAGER);
   return others.length > 0 ? undefined : (live.spec.replicas ?? 0);
-}
-
-/** Gateways, too, send what asks for the alias to its owner. */
-function aliasRefusal({ lostAlias }: Observation): Plan['refusal'] {
-  if (lostAlias === undefined) return undefined;
-  const { alias, owner } = lostAlias;
-  const { name } = owner.metadata;
-  const message =
-    alias === name
-      ? `The alias ${alias} is the name of a deployment in this namespace. Choose another alias; until then nothing of this deployment is changed.`
-      : `The alias ${alias} belongs to deployment ${name}, which is older. Remove it here or there; until then nothing of this deployment is changed.`;
-  return { reason: 'NameConflict', message };
-}
-
-function profileRefusal({ resource, profile }: Observation, settings: PlanSettings): Plan['refusal'] {
-  const { namespace } = resource.metadata;
-  if (profile === undefined) {
-    const name = effectiveSpec(resource.spec).hardwareProfile;
-    return {
-      reason: 'UnknownHardwareProfile',
-      message: `There is no HardwareProfile ${name} in namespace ${settings.namespace}. List those there are: kubectl -n ${settings.namespace} get hardwareprofiles`,
-    };
-  }
-  const allowed = profile.spec.allowedNamespaces;
-  if (allowed === undefined || allowed.includes(namespace ?? '')) {
-    const message = notShareable(resource, profile);
-    return message === undefined ? undefined : { reason: 'CacheNotShareable', message };
-  }
-  return {
-    reason: 'ProfileNotAllowed',
-    message: `Profile ${profile.metadata.name} may not be used in namespace ${namespace}. Choose another profile, or ask the platform team to add the namespace to its allowedNamespaces.`,
-  };
-}
-
-function conflictMessage(foreign: KubeObject): string {
-  return `${foreign.kind ?? 'An object'} ${foreign.metadata.name} exists and does not belong to this deployment. Delete or rename it, or rename the deployment.`;
-}
-
-/** Children are matched by the owner's UID, never by name: a re-created resource must not take over its predecessor's. */
-function ownershipOf({ resource, children }: Observation): { foreign?: KubeObject; going: boolean } {
-  let going = false;
-  const named: [string, KubeObject | undefined][] = [
-    ['Deployment', children.deployment],
-    ['Service', children.service],
-    ['PodDisruptionBudget', children.disruptionBudget],
-    ['NetworkPolicy', children.networkPolicy],
-    ['PersistentVolumeClaim', children.cacheClaim],
-  ];
-  for (const [kind, child] of named) {
-    if (child === undefined) continue;
-    const owner = child.metadata.ownerReferences?.find((reference) => reference.controller);
-    // Someone stripped the owner reference: the label still says whose it is, and the next apply restores it.
-    if (owner === undefined && child.metadata.labels?.[DEPLOYMENT_UID_LABEL] === resource.metadata.uid) continue;
-    const predecessor = owner?.kind === resource.kind && owner?.name === resource.metadata.name;
-    if (owner?.uid !== resource.metadata.uid && !predecessor) return { foreign: { ...child, kind }, going };
-    if (owner?.uid !== resource.metadata.uid || child.metadata.deletionTimestamp !== undefined) going = true;
-  }
-  return { going };
 }

@@ -23,7 +23,9 @@ import { BEHIND, gather, type Observation } from './gather.ts';
 import type { GatewayWord } from './gateways.ts';
 import { plan, type Plan, type PlanSettings } from './plan.ts';
 import type { Settings } from './settings.ts';
-import { computeStatus } from './status.ts';
+import { computeStatus, type StatusInput } from './status.ts';
+import { applyRevision, deleteObsolete } from './templates/apply-revision.ts';
+import type { Turns } from './templates/turns.ts';
 import { DISPLAY_INTERVAL_MS, type TrafficDisplay } from './traffic-display.ts';
 
 /** Caches usually pass an own write within milliseconds, and their event brings the key back sooner than this. */
@@ -44,6 +46,7 @@ export interface ReconcileContext {
   display: TrafficDisplay;
   failures: ApplyFailures;
   engineLogs: EngineLogs;
+  turns: Turns;
   settings: PlanSettings & Pick<Settings, 'gatewayUrl'>;
   now: () => Date;
 }
@@ -53,15 +56,19 @@ export interface ReconcileContext {
  * server answered, after status was written, so that the queue tries again with back-off.
  */
 export async function reconcile(ref: ObjectReference, context: ReconcileContext): Promise<ProcessResult> {
-  const { caches, client, settings, now } = context;
-  const observation = await gather(ref, caches, client, settings.namespace);
+  const { caches, settings, now } = context;
+  const observation = await gather(ref, caches, context.client, settings.namespace);
   if (observation === undefined) {
     context.failures.forget(ref);
+    context.turns.forget(ref);
     return {};
   }
   if (observation === BEHIND) return { requeueAfterMs: BEHIND_RETRY_MS, untried: true };
 
-  const planned = plan(observation, settings, now());
+  const { hardwareProfile } = effectiveSpec(observation.resource.spec);
+  // Nothing is awaited between the question and the note: two passes must not take one turn.
+  const planned = plan(observation, settings, now(), context.turns.isFree(ref, hardwareProfile));
+  context.turns.note(ref, hardwareProfile, planned.template?.standing ?? 'none');
   const decision = decide(effectiveSpec(observation.resource.spec));
   let failure: unknown;
   let drainMs: number | undefined;
@@ -78,31 +85,31 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   const traffic = shownTraffic(observation.resource, context);
   const { gatewayUrl } = settings;
   // After the children were applied, which a kubelet that does not answer must not hold up.
-  const { causes: engineCauses, unread } = await context.engineLogs.causesOf(observation.pods);
-  const tail: LogTail = async (pod, container) => await readLog(client, pod.metadata, { container, tailLines: '10' });
-  const percent = await downloadedPercent([...observation.pods, ...observation.jobPods], tail);
+  const { lookAgainMs, ...told } = await readLogs(observation, context);
   const status = computeStatus(
-    {
-      observation,
-      plan: planned,
-      decision,
-      applyFailure,
-      engineCauses,
-      downloadedPercent: percent,
-      traffic: traffic.shown,
-      gatewayUrl,
-    },
+    { observation, plan: planned, decision, applyFailure, ...told, traffic: traffic.shown, gatewayUrl },
     now(),
   );
   await writeStatus(observation.resource, status, context);
   if (failure) throw failure;
   return nextPass(planned, [
     ...(traffic.unsettled ? [DISPLAY_INTERVAL_MS] : []),
-    ...(unread ? [LOG_RETRY_MS] : []),
-    ...(percent === undefined ? [] : [PROGRESS_MS]),
+    ...lookAgainMs,
     ...(drainMs === undefined ? [] : [drainMs]),
     ...(planned.lookAgainMs === undefined ? [] : [planned.lookAgainMs]),
   ]);
+}
+
+/** What the logs of the pods tell: why engines failed, and how far a download is. */
+async function readLogs(
+  { pods, jobPods }: Observation,
+  { client, engineLogs }: ReconcileContext,
+): Promise<Pick<StatusInput, 'engineCauses' | 'downloadedPercent'> & { lookAgainMs: number[] }> {
+  const { causes: engineCauses, unread } = await engineLogs.causesOf(pods);
+  const tail: LogTail = async (pod, container) => await readLog(client, pod.metadata, { container, tailLines: '10' });
+  const percent = await downloadedPercent([...pods, ...jobPods], tail);
+  const lookAgainMs = [...(unread ? [LOG_RETRY_MS] : []), ...(percent === undefined ? [] : [PROGRESS_MS])];
+  return { engineCauses, downloadedPercent: percent, lookAgainMs };
 }
 
 /** When to look again although nothing changes; `waits` are the milliseconds after which something is due. */
@@ -130,13 +137,16 @@ async function applyAndScale(
   wanted: number,
   context: ReconcileContext,
 ): Promise<number | undefined> {
-  const { applier, caches } = context;
+  const { applier, caches, client } = context;
   const { children } = observation;
+  const template = planned.children?.deployment && planned.template;
+  if (template) await applyRevision(template, observation.revisions, context);
   if (planned.children) {
     children.deployment = await applyChildren(planned.children, children, applier, caches);
   }
   if (planned.jobs) await applyJobs(planned.jobs, observation.jobs, context);
   if (planned.children?.deployment && children.deployment) {
+    if (template) await deleteObsolete(template, client);
     return await scaleTo(wanted, children.deployment, observation, context);
   }
   if (!planned.mayScaleDown || children.deployment === undefined) return undefined;

@@ -1,5 +1,6 @@
 /** Pure: observation, plan and decision → the status to show. Messages are stable sentences, so steady states write nothing. */
 import type { Decision } from '../autoscaler/decide.ts';
+import { effectiveSpec } from '../api/defaults.ts';
 import { REASON_ORDER, type ConditionType } from '../api/conditions.ts';
 import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
 import type { Deployment, Pod } from '../api/kubernetes.ts';
@@ -13,6 +14,7 @@ import { diagnoseReplica, isOver, type ReplicaContext, type ReplicaState } from 
 import type { Observation } from './gather.ts';
 import type { Plan } from './plan.ts';
 import { costPerHour } from './cost.ts';
+import { hintingAtUpdate, holdingUp } from './templates/messages.ts';
 import type { ShownTraffic } from './traffic-display.ts';
 import {
   availableVerdict,
@@ -53,6 +55,7 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
     .map(({ metadata }) => metadata.uid ?? '')
     .slice(0, MAX_MARKS);
   const cost = costPerHour(observation.profile?.spec, states.filter(isPlaced).length);
+  const update = input.plan.template?.update;
   return {
     conditions: conditions(input, states, now),
     observedGeneration: observation.resource.metadata.generation ?? 0,
@@ -76,6 +79,7 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
       ...input.traffic,
     },
     ...(cost && { cost }),
+    ...(update && { update }),
   };
 }
 
@@ -120,16 +124,19 @@ function conditions(
   const accepted: Verdict = plan.refusal
     ? { status: 'False', ...plan.refusal }
     : { status: 'True', reason: 'Valid', message: 'The spec is valid and its hardware profile exists.' };
-  const available = availableVerdict(ready, decision.reason === 'Suspended', problem);
   const model = plan.model?.verdict ?? UNKNOWN_MODEL;
   const progress = { deployment: children.deployment, ready, desired, problem, held: plan.held };
+  const { hardwareProfile } = effectiveSpec(resource.spec);
+  const progressing = holdingUp(progressingVerdict(progress), plan.template?.standing, hardwareProfile);
+  const suspended = decision.reason === 'Suspended';
+  const available = hintingAtUpdate(availableVerdict(ready, suspended, problem), progressing, plan.template?.update);
   const verdicts: [ConditionType, Verdict][] = [
     ['Ready', readyVerdict({ accepted, model, available }, ready, desired)],
     ['Accepted', accepted],
     ['ModelResolved', model],
     ['Available', available],
     ['ReplicasReady', replicasReadyVerdict(ready, desired, problem)],
-    ['Progressing', progressingVerdict(progress)],
+    ['Progressing', progressing],
   ];
   const observedGeneration = resource.metadata.generation ?? 0;
   // Only our own: another controller's condition that we sent along would become ours.

@@ -48,6 +48,7 @@ export function enqueueOnChange(
   caches.networkPolicies.onChange(owners);
   caches.persistentVolumeClaims.onChange(owners);
   caches.jobs.onChange(owners);
+  caches.controllerRevisions.onChange(owners);
   caches.pods.onChange(owners);
 }
 

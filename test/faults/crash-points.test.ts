@@ -185,8 +185,12 @@ describe('crash points', () => {
       );
       return {
         counts: history.counts,
+        // In the names of Jobs and revisions is a hash of their owner's UID.
         made: made
-          .map(({ verb, resource, name }) => `${verb} ${resource} ${name.replace(/-check-.*/, '-check-*')}`)
+          .map(
+            ({ verb, resource, name }) =>
+              `${verb} ${resource} ${name.replace(/(-[0-9a-f]{6}|(-[0-9a-f]{10}){2})$/, '-*')}`,
+          )
           .toSorted(),
         children,
         // A write that met a conflict comes again.
@@ -205,6 +209,7 @@ describe('crash points', () => {
     const { counts, made } = reference('whole life');
     const kinds = ['Deployment', 'NetworkPolicy', 'PodDisruptionBudget', 'Service'];
     const each = (type: string): [string, number][] => kinds.map((kind) => [`${type} ${kind} infer-chat`, 1]);
+    const revisions = { 'added ControllerRevision *': 1, 'deleted ControllerRevision *': 1 };
     const generated = {
       'added Job *': 1,
       'deleted Job *': 1,
@@ -214,8 +219,13 @@ describe('crash points', () => {
       'added Pod *': 3,
       'deleted Pod *': 3,
     };
-    expect(counts).toEqual({ ...Object.fromEntries([...each('added'), ...each('deleted')]), ...generated });
+    expect(counts).toEqual({
+      ...Object.fromEntries([...each('added'), ...each('deleted')]),
+      ...revisions,
+      ...generated,
+    });
     expect(made).toEqual([
+      'apply controllerrevisions.apps infer-chat-*',
       'apply deployments.apps infer-chat',
       'apply jobs.batch infer-chat-check-*',
       'apply networkpolicies.networking.k8s.io infer-chat',

@@ -162,6 +162,9 @@ describe.each(OVERLAYS)('overlay %s on a real API server', (name) => {
     expect(await may(OPERATOR, 'patch', 'deployments.apps', 'team-a')).toBe(true);
     expect(await may(OPERATOR, 'patch', 'deployments.apps', 'team-b')).toBe(elsewhere);
     expect(await may(OPERATOR, 'list', 'pods', 'team-b')).toBe(elsewhere);
+    expect(await may(OPERATOR, 'delete', 'controllerrevisions.apps', 'team-a')).toBe(true);
+    expect(await may(OPERATOR, 'delete', 'controllerrevisions.apps', 'team-b')).toBe(elsewhere);
+    expect(await may(OPERATOR, 'delete', 'deployments.apps', 'team-a')).toBe(false);
     expect(await may(OPERATOR, 'get', 'pods/log', 'team-a')).toBe(true);
     expect(await may(OPERATOR, 'get', 'pods/log', 'team-b')).toBe(elsewhere);
     expect(await may(OPERATOR, 'watch', 'hardwareprofiles.infer.dev', 'infer-system')).toBe(true);
@@ -208,6 +211,8 @@ describe('roles', () => {
       if (resources.includes('pods')) {
         expect(['get', 'list', 'watch', 'patch']).toEqual(expect.arrayContaining(verbs));
       }
+      if (resources.includes('controllerrevisions'))
+        expect(verbs).toEqual(['list', 'watch', 'create', 'patch', 'delete']);
       if (resources.includes('pods/log')) expect(verbs).toEqual(['get']);
       if (resources.includes('events')) expect(verbs).toEqual(['get', 'create', 'patch']);
     }

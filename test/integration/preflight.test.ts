@@ -140,16 +140,19 @@ describe('preflight', () => {
     await eventually(async () => expect((await child('stopped'))?.spec.replicas).toBe(0));
   }, 60_000);
 
-  test('a model that fits no longer is said by an edited profile, and recovers with it; nothing is looked up again', async () => {
+  test('a model that does not fit is refused and goes on with a larger profile; what runs already is not judged again', async () => {
     answer(() => ({ facts: { ...FOUND, weightBytes: 60e9 } }));
-    await createDeployment(client, namespace, 'large');
-    await readyReason(client, namespace, 'Serving', 'large');
+    await createDeployment(client, namespace, 'running');
+    await readyReason(client, namespace, 'Serving', 'running');
     const small = hardwareProfile({ accelerator: { resource: 'nvidia.com/gpu', count: 1, memoryGiB: 24 } });
     const owner = { fieldManager: 'test', force: true };
     try {
       await client.apply(hardwareProfiles, small, owner);
-      const refused = await modelReason('large', 'ModelTooLarge');
-      expect(refused.status?.replicas?.ready).toBe(1);
+      await createDeployment(client, namespace, 'large');
+      await readyReason(client, namespace, 'ModelTooLarge', 'large');
+      expect(await child('large')).toBeUndefined();
+      await modelReason('running', 'Resolved');
+      await readyReason(client, namespace, 'Serving', 'running');
     } finally {
       await client.apply(hardwareProfiles, hardwareProfile(), owner);
     }

@@ -51,6 +51,7 @@ export function observation(parts: Partial<Observation> = {}): Observation {
       networkPolicy: undefined,
       cacheClaim: undefined,
     },
+    revisions: [],
     pods: [],
     jobs: [],
     jobPods: [],

@@ -1,6 +1,7 @@
 /** One InferenceDeployment from its creation until it serves, and what that did to the cluster. */
 import type { InferenceDeployment, InferenceDeploymentSpec } from '../../src/api/generated/inference-deployment.ts';
 import {
+  controllerRevisions,
   deployments,
   inferenceDeployments,
   jobs,
@@ -62,7 +63,16 @@ export class History {
   readonly #counts = new Map<string, number>();
 
   constructor(client: KubeClient, namespace: string) {
-    const kinds = [deployments, services, podDisruptionBudgets, networkPolicies, jobs, replicaSets, pods] as Resource[];
+    const kinds = [
+      deployments,
+      services,
+      podDisruptionBudgets,
+      networkPolicies,
+      controllerRevisions,
+      jobs,
+      replicaSets,
+      pods,
+    ] as Resource[];
     this.#informers = kinds.map((resource) => {
       const informer = new Informer({
         client,
@@ -73,8 +83,8 @@ export class History {
       });
       informer.onChange(({ type, object }) => {
         if (type === 'updated') return;
-        // A Job's name holds a hash of its owner's UID.
-        const generated = ['Pod', 'ReplicaSet', 'Job'].includes(resource.kind);
+        // A Job's or a revision's name holds a hash in which its owner's UID is.
+        const generated = ['Pod', 'ReplicaSet', 'ControllerRevision', 'Job'].includes(resource.kind);
         const key = `${type} ${resource.kind} ${generated ? '*' : object.metadata.name}`;
         this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
       });

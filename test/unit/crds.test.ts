@@ -103,7 +103,6 @@ describe('crds/', () => {
         'spec.tokensPerMinute',
         'spec.maxStreams',
         'spec.remoteCode',
-        'spec.rollout',
         'spec.podLabels',
         'spec.scopes',
       ].sort(),

@@ -69,7 +69,7 @@ export interface HardwareProfileSpec {
    */
   gpuWaitSeconds?: number;
   /**
-   * rollout says when deployments take a change of this profile: OnChange (at their next change) or Auto (at once, one deployment after the other). Default OnChange. It is not supported by this version of Infer yet; until then all deployments of an edited profile roll at once. Example Auto.
+   * rollout says when deployments take a newer pod template, which an edit of this profile or of a CatalogModel, or an upgrade of Infer, has made: OnChange (when their own spec changes in what shapes the pods, for example restartedAt) or Auto (by themselves, one deployment of the profile after the other; where one does not come to serve, the others wait until it does). Default OnChange. Example Auto.
    */
   rollout?: 'OnChange' | 'Auto';
 }

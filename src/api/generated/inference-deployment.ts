@@ -68,7 +68,7 @@ export interface InferenceDeploymentSpec {
     [k: string]: string;
   };
   /**
-   * restartedAt rolls all replicas out again when it changes. Write the present time. Default: absent. Example "2026-11-22T10:00:00Z".
+   * restartedAt rolls all replicas out again when it changes, and takes what status.update says is newer. Write the present time. Default: absent. Example "2026-11-22T10:00:00Z".
    */
   restartedAt?: string;
   /**
@@ -470,7 +470,7 @@ export interface InferenceDeploymentStatusUsage {
   replicasSince?: number;
 }
 /**
- * update says whether a newer pod template exists than the one that runs; set spec.restartedAt to take it.
+ * update says that Infer would make other pods now than those that run, which stay as they are; set spec.restartedAt to take what is new. Absent where there is nothing newer.
  */
 export interface InferenceDeploymentStatusUpdate {
   /**
@@ -478,7 +478,7 @@ export interface InferenceDeploymentStatusUpdate {
    */
   available?: boolean;
   /**
-   * reasons are what is newer. Example [HardwareProfile].
+   * reasons are what is newer: HardwareProfile or CatalogModel (it was edited), InferVersion (Infer was upgraded), InstallSettings (the hub or the proxy of this install changed), or Unknown (the ControllerRevision that told was deleted). WaitingForTurn says that the profile's rollout is Auto and that another deployment of the profile takes it first. Example [HardwareProfile].
    *
    * Items: One word for one thing that is newer.
    */

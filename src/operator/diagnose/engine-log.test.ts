@@ -308,6 +308,11 @@ const rows: [sentence: string, log: string, reason: string, message: string][] =
 /** What vLLM 0.32.0 (CPU) printed; only paths and addresses were changed. */
 const recorded: [log: string, reason: string, message: string][] = [
   [
+    'adapter',
+    'EngineFailed',
+    'LoRA rank 128 is greater than max_lora_rank 64. Raise --max-lora-rank in args of the profile, or choose another adapter.',
+  ],
+  [
     'context',
     'EngineFailed',
     "User-specified max_model_len (9999999) is greater than the derived max_model_len (max_position_embeddings=16384.0 or model_max_length=None in model's config.json). Lower engine.maxModelLen.",

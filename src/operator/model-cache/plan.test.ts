@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { hardwareProfile, inferenceDeployment, INSTALL, observation } from '../../../test/support/resources.ts';
 import type { Deployment, DeploymentStatus, Job, Pod } from '../../api/kubernetes.ts';
+import type { InferenceDeployment } from '../../api/generated/inference-deployment.ts';
 import type { Observation } from '../gather.ts';
 import { buildDeployment } from '../resources/deployment.ts';
 import type { KnownModel } from '../resources/model-files.ts';
@@ -16,8 +17,26 @@ const profile = hardwareProfile({
   tolerations: [{ key: 'gpu', operator: 'Exists' }],
 });
 
+function deploymentOf(resource: InferenceDeployment, model: KnownModel, on = profile): Deployment {
+  return buildDeployment({
+    resource,
+    profile: on.spec,
+    catalogueEngine: undefined,
+    replicas: 1,
+    strategy: { maxSurge: 1, maxUnavailable: 0 },
+    known: model,
+    install: INSTALL,
+  });
+}
+
+/** The cache of the pods that are made of this model. */
+function cacheOf(parts: Partial<Observation>, model: KnownModel, on = profile): CachePlan | undefined {
+  const seen = observation(parts);
+  return planCache(seen, on, deploymentOf(seen.resource, model, on).spec.template, INSTALL);
+}
+
 function planned(parts: Partial<Observation> = {}, model: KnownModel = known): CachePlan {
-  const cache = planCache(observation(parts), profile, model, INSTALL);
+  const cache = cacheOf(parts, model);
   if (cache === undefined) throw new Error('there is no cache');
   return cache;
 }
@@ -38,28 +57,16 @@ function folderOf({ job }: CachePlan): string {
 
 /** The deployment as it serves the model that is `known`. */
 function running(status: DeploymentStatus): Partial<Observation> {
-  const deployment: Deployment = {
-    ...buildDeployment({
-      resource: inferenceDeployment(),
-      profile: profile.spec,
-      catalogueEngine: undefined,
-      replicas: 1,
-      strategy: { maxSurge: 1, maxUnavailable: 0 },
-      known,
-      cached: true,
-      install: INSTALL,
-    }),
-    status,
-  };
+  const deployment: Deployment = { ...deploymentOf(inferenceDeployment(), known), status };
   deployment.metadata.generation = 3;
   return { children: { ...observation().children, deployment } };
 }
 
 describe('planCache', () => {
   test('there is none for an emptyDir, nor for a model that comes from a volume', () => {
-    expect(planCache(observation(), hardwareProfile(), known, INSTALL)).toBeUndefined();
+    expect(cacheOf({}, known, hardwareProfile())).toBeUndefined();
     const resource = inferenceDeployment({ model: { claim: { name: 'weights' } } });
-    expect(planCache(observation({ resource }), profile, known, INSTALL)).toBeUndefined();
+    expect(cacheOf({ resource }, known)).toBeUndefined();
   });
 
   test("the claim is the deployment's own, and a Job fills it where the GPUs are, without one", () => {
@@ -152,14 +159,23 @@ describe('notShareable', () => {
     modelCache: { type: 'PersistentVolumeClaim', claim: { ...claim, accessMode: 'ReadWriteOnce' } },
   });
 
+  function said(maxReplicas: number, on = once, madeOn = on): string | undefined {
+    const resource = inferenceDeployment({ maxReplicas });
+    return notShareable(resource, on, deploymentOf(resource, known, madeOn).spec.template);
+  }
+
   test('several replicas cannot share a volume of one node', () => {
-    expect(notShareable(inferenceDeployment({ maxReplicas: 2 }), once)).toContain('Set maxReplicas to 1');
+    expect(said(2)).toContain('Set maxReplicas to 1');
   });
 
-  test('one replica can, and several on one node', () => {
-    expect(notShareable(inferenceDeployment(), once)).toBeUndefined();
+  test('one replica can, and several on one node, or on a volume of all', () => {
+    expect(said(1)).toBeUndefined();
     const oneNode = { ...once, spec: { ...once.spec, nodeSelector: { 'kubernetes.io/hostname': 'gpu-1' } } };
-    expect(notShareable(inferenceDeployment({ maxReplicas: 2 }), oneNode)).toBeUndefined();
-    expect(notShareable(inferenceDeployment({ maxReplicas: 2 }), profile)).toBeUndefined();
+    expect(said(2, oneNode)).toBeUndefined();
+    expect(said(2, profile)).toBeUndefined();
+  });
+
+  test('pods that were made without a cache need not share the one that the profile has now', () => {
+    expect(said(2, once, hardwareProfile())).toBeUndefined();
   });
 });

@@ -11,21 +11,23 @@ import {
   type Deployment,
   type Job,
   type PersistentVolumeClaim,
+  type PodTemplate,
 } from '../../api/kubernetes.ts';
 import { FETCH_COMPONENT } from '../../api/labels.ts';
 import { replicaContext } from '../diagnose/context.ts';
 import { diagnoseFetch } from '../diagnose/fetch.ts';
 import type { Observation } from '../gather.ts';
 import type { InstallSettings } from '../resources/deployment.ts';
-import { buildCacheClaim, buildFetchJob, type ClaimSpec } from '../resources/model-cache.ts';
-import { cacheFolders, modelFiles, type KnownModel, type ModelFiles } from '../resources/model-files.ts';
+import { buildCacheClaim, buildFetchJob, cacheClaimOf } from '../resources/model-cache.ts';
+import { cacheFolders, filesOf, type ModelFiles } from '../resources/model-files.ts';
 import { jobsFor } from '../resources/metadata.ts';
 import type { Problem } from '../verdicts.ts';
 
 type Profile = NonNullable<Observation['profile']>;
 
 export interface CachePlan {
-  claim: PersistentVolumeClaim;
+  /** Absent where the profile gives none any more: then there is one, for the template was made with it. */
+  claim?: PersistentVolumeClaim;
   job: Job;
   /** Jobs for other models, to be deleted. */
   obsolete: Job[];
@@ -33,41 +35,39 @@ export interface CachePlan {
   problem?: Problem;
 }
 
-/** Returns the message for a claim that the replicas could not share; undefined where they can, or share none. */
-export function notShareable(resource: InferenceDeployment, profile: Profile): string | undefined {
-  const claim = claimSpecOf(resource, profile);
+/** Returns the message for a claim that the replicas of `template` could not share; undefined where they can, or share none. */
+export function notShareable(
+  resource: InferenceDeployment,
+  profile: Profile,
+  template: PodTemplate,
+): string | undefined {
+  const claim = filesOf(template) && cacheClaimOf(resource, profile.spec);
   if (claim?.accessMode !== 'ReadWriteOnce' || effectiveSpec(resource.spec).maxReplicas === 1) return undefined;
   if (profile.spec.nodeSelector?.['kubernetes.io/hostname'] !== undefined) return undefined;
   return `The model cache of profile ${profile.metadata.name} can be read on one node only (ReadWriteOnce). Set maxReplicas to 1 or choose another profile; the platform team can give it ReadWriteMany.`;
 }
 
-/** Returns what to do for the cache of the model, of which so much is `known`; undefined where the profile has none. */
+/** Returns what to do for the cache that `template` reads, the one to run; undefined where it reads none. */
 export function planCache(
   observation: Observation,
   profile: Profile,
-  known: KnownModel,
+  template: PodTemplate,
   install: InstallSettings,
 ): CachePlan | undefined {
   const { resource, children, jobs } = observation;
-  const claimSpec = claimSpecOf(resource, profile);
-  if (claimSpec === undefined) return undefined;
-  const claim = buildCacheClaim(resource, claimSpec);
-  const files = modelFiles(resource, known, true);
+  const files = filesOf(template);
+  if (files === undefined) return undefined;
+  const claim = cacheClaimOf(resource, profile.spec);
   const keep = keptFolders(children.deployment, files);
   const job = buildFetchJob({ resource, profile: profile.spec, files, keep, install });
   const live = jobs.find(({ metadata }) => metadata.name === job.metadata.name);
   const obsolete = jobsFor(jobs, FETCH_COMPONENT).filter((other) => other !== live);
-  const planned = { claim, job, obsolete };
+  const planned = { ...(claim && { claim: buildCacheClaim(resource, claim) }), job, obsolete };
   if (live && isFinished(live)) return planned;
   const pods = observation.jobPods.filter(({ metadata }) =>
     metadata.ownerReferences?.some(({ uid }) => uid === live?.metadata.uid),
   );
   return { ...planned, problem: diagnoseFetch(pods, replicaContext({ resource, profile })) };
-}
-
-function claimSpecOf(resource: InferenceDeployment, { spec }: Profile): ClaimSpec | undefined {
-  if (resource.spec.model.id === undefined) return undefined;
-  return spec.modelCache?.type === 'PersistentVolumeClaim' ? spec.modelCache.claim : undefined;
 }
 
 /** Only while no rollout is under way is it known that replicas read no folders but those of the template. */

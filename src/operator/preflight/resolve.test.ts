@@ -4,7 +4,7 @@ import type { InferenceDeploymentSpec, InferenceDeploymentStatus } from '../../a
 import type { ContainerStatus, Job, Pod } from '../../api/kubernetes.ts';
 import type { Observation } from '../gather.ts';
 import { formatResult } from '../../preflight/result.ts';
-import { modelHash, resolveModel, type ModelResolution } from './resolve.ts';
+import { modelHash, modelMisfit, resolveModel, type ModelResolution } from './resolve.ts';
 
 const NOW = new Date('2026-01-01T00:01:00Z');
 const COMMIT = '0e9e39f249a16976918f6564b8830bc894c89659';
@@ -178,26 +178,6 @@ describe('resolveModel', () => {
     expect(resolve({ jobs: [liveJob()], jobPods: [pod] }).verdict.reason).not.toBe('Resolved');
   });
 
-  test('a class that vLLM does not have is refused, unless the platform team vouches for the model', () => {
-    const model = {
-      specHash: modelHash(inferenceDeployment()),
-      commit: COMMIT,
-      architecture: 'NeverHeardOfForCausalLM',
-    };
-    const found = resolve(ofSpec({}, model));
-    expect(found).toMatchObject({ verdict: { status: 'False', reason: 'UnsupportedArchitecture' }, model });
-    expect(found.job).toBeUndefined();
-    expect(resolve({ ...ofSpec({}, model), isCatalogued: true }).verdict.reason).toBe('Resolved');
-  });
-
-  test('a model that cannot fit is refused, and accepted with a larger profile without being looked up again', () => {
-    const model = { specHash: modelHash(inferenceDeployment()), ...FACTS, weightBytes: 141_000_000_000 };
-    const parts = ofSpec({}, model);
-    expect(resolve(parts).verdict).toMatchObject({ status: 'False', reason: 'ModelTooLarge' });
-    const large = hardwareProfile({ accelerator: { count: 4, memoryGiB: 80 } });
-    expect(resolveModel(observation(parts), large, on, NOW).verdict.reason).toBe('Resolved');
-  });
-
   test.each([
     ['a volume', ofSpec({ model: { claim: { name: 'weights' } } }), on],
     ['an install without a hub', {}, INSTALL],
@@ -205,5 +185,24 @@ describe('resolveModel', () => {
     const found = resolve(parts, settings);
     expect(found.verdict).toMatchObject({ status: 'True', reason: 'PreflightOff' });
     expect(found.job ?? found.problem ?? found.known).toBeUndefined();
+  });
+});
+
+describe('modelMisfit', () => {
+  test('a class that vLLM does not have is refused, unless the platform team vouches for the model', () => {
+    const known = { commit: COMMIT, architecture: 'NeverHeardOfForCausalLM' };
+    expect(modelMisfit(observation(), hardwareProfile(), known)?.reason).toBe('UnsupportedArchitecture');
+    expect(modelMisfit(observation({ isCatalogued: true }), hardwareProfile(), known)).toBeUndefined();
+  });
+
+  test('a model that cannot fit is refused, and accepted with a larger profile', () => {
+    const known = { ...FACTS, adapters: [], weightBytes: 141_000_000_000 };
+    expect(modelMisfit(observation(), hardwareProfile(), known)?.reason).toBe('ModelTooLarge');
+    const large = hardwareProfile({ accelerator: { count: 4, memoryGiB: 80 } });
+    expect(modelMisfit(observation(), large, known)).toBeUndefined();
+  });
+
+  test('of a model that nobody looked at nothing is said', () => {
+    expect(modelMisfit(observation(), hardwareProfile(), undefined)).toBeUndefined();
   });
 });

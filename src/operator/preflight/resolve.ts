@@ -43,7 +43,7 @@ const UNANSWERED_MS = 30_000;
 type ModelStatus = NonNullable<InferenceDeploymentStatus['model']>;
 type Profile = NonNullable<Observation['profile']>;
 
-/** Returns what is known of the model, given the deployment's profile, and what to do to know more. */
+/** Returns what is known of the model, and what to do to know more; the profile tells how to pull our image. */
 export function resolveModel(
   observation: Observation,
   profile: Profile,
@@ -61,12 +61,12 @@ export function resolveModel(
   const live = jobs.find(({ metadata }) => metadata.name === job.metadata.name);
   // Kubernetes may not have seen yet that the one that gave the answer has ended.
   const others = unfinished(jobs.filter((other) => other !== live));
-  if (known?.specHash === specHash) return judge(observation, profile, known, others);
+  if (known?.specHash === specHash) return resolved(known, others);
   if (!settings.preflight) return unchecked('This install looks no model up before it is started.', jobs);
 
   const pods = observation.jobPods.filter(({ metadata }) => isOwnedBy(metadata.ownerReferences, live?.metadata.uid));
   const state = diagnosePreflight(pods, replicaContext({ resource, profile }));
-  if ('facts' in state) return judge(observation, profile, modelStatus(state.facts, specHash), others);
+  if ('facts' in state) return resolved(modelStatus(state.facts, specHash), others);
   const { problem } = state;
   const status = problem.reason === 'Resolving' ? 'Unknown' : 'False';
   const waiting = { verdict: { status, ...problem } as const, problem, model: known, job };
@@ -102,12 +102,18 @@ function isOwnedBy(owners: { uid: string }[] | undefined, uid: string | undefine
   return uid !== undefined && (owners ?? []).some((owner) => owner.uid === uid);
 }
 
-/** The facts are the hub's; whether they suit changes with the profile and the catalogue as well. */
-function judge(observation: Observation, profile: Profile, model: ModelStatus, obsolete: Job[]): ModelResolution {
-  const problem = architectureProblem(observation, model) ?? fit(observation, profile, model);
-  if (problem) return { verdict: { status: 'False', ...problem }, problem, model, obsolete };
-  const message = 'The model exists at the hub, may be downloaded, and fits the profile as far as can be told.';
+function resolved(model: ModelStatus, obsolete: Job[]): ModelResolution {
+  const message = 'The model exists at the hub and may be downloaded.';
   return { verdict: { status: 'True', reason: 'Resolved', message }, model, known: model, obsolete };
+}
+
+/**
+ * Returns why replicas of the model, as it is `known`, could not run on the profile; undefined where they can as far as
+ * can be told. The facts are the hub's: whether they suit changes with the profile and the catalogue as well.
+ */
+export function modelMisfit(observation: Observation, profile: Profile, known: KnownModel): Problem | undefined {
+  if (known === undefined) return undefined;
+  return architectureProblem(observation, known) ?? fit(observation, profile, known);
 }
 
 function architectureProblem(

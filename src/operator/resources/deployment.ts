@@ -8,7 +8,8 @@ import { adapterArguments } from './adapters.ts';
 import { downloadContainer } from './download.ts';
 import type { HubSettings } from './hub-environment.ts';
 import { childMetadata, replicaLabels } from './metadata.ts';
-import { modelFiles, type KnownModel, type ModelFiles } from './model-files.ts';
+import { cacheClaimOf } from './model-cache.ts';
+import { filesAnnotation, modelFiles, type KnownModel, type ModelFiles } from './model-files.ts';
 import { podSecurity, restrictedContainer } from './security.ts';
 import {
   effectiveEngineSettings,
@@ -40,8 +41,6 @@ export interface DeploymentInput {
   catalogueEngine: EngineSettings | undefined;
   /** What was found out about the model: its commit is every replica's. */
   known?: KnownModel;
-  /** A Job has downloaded the model to the deployment's own claim. */
-  cached?: boolean;
   /** What to send as `spec.replicas`; undefined once the scaler owns the field. */
   replicas: number | undefined;
   strategy: { maxSurge: number; maxUnavailable: number };
@@ -50,9 +49,14 @@ export interface DeploymentInput {
 
 /** Returns the Deployment to apply for `input`. */
 export function buildDeployment(input: DeploymentInput): Deployment {
-  const { resource, replicas, strategy } = input;
+  const { known, profile, resource, replicas, strategy } = input;
   const spec = effectiveSpec(resource.spec);
   const labels = replicaLabels(resource);
+  const files = modelFiles(resource, known, cacheClaimOf(resource, profile) !== undefined);
+  const annotations = {
+    ...(spec.restartedAt !== undefined && { [RESTARTED_AT_ANNOTATION]: spec.restartedAt }),
+    ...filesAnnotation(files),
+  };
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
@@ -66,18 +70,17 @@ export function buildDeployment(input: DeploymentInput): Deployment {
       template: {
         metadata: {
           labels: { ...resource.spec.podLabels, ...childMetadata(resource).labels, ...labels },
-          ...(spec.restartedAt === undefined ? {} : { annotations: { [RESTARTED_AT_ANNOTATION]: spec.restartedAt } }),
+          ...(Object.keys(annotations).length > 0 && { annotations }),
         },
-        spec: podSpec(input),
+        spec: podSpec(input, files),
       },
     },
   };
 }
 
-function podSpec(input: DeploymentInput): PodSpec {
+function podSpec(input: DeploymentInput, files: ModelFiles): PodSpec {
   const { profile, resource } = input;
   const spec = effectiveSpec(resource.spec);
-  const files = modelFiles(resource, input.known, input.cached ?? false);
   return {
     automountServiceAccountToken: false,
     // A Service named `vllm` would inject VLLM_PORT=tcp://..., which vLLM takes for its own setting.

@@ -13,6 +13,15 @@ import { podSecurity } from './security.ts';
 
 export type ClaimSpec = NonNullable<NonNullable<HardwareProfileSpec['modelCache']>['claim']>;
 
+/** Returns the claim that the profile gives the deployment as a cache; undefined where each replica downloads, or none does. */
+export function cacheClaimOf(
+  resource: InferenceDeployment,
+  { modelCache }: HardwareProfileSpec,
+): ClaimSpec | undefined {
+  if (resource.spec.model.id === undefined) return undefined;
+  return modelCache?.type === 'PersistentVolumeClaim' ? modelCache.claim : undefined;
+}
+
 /** Returns the claim of a deployment: its own, so that it goes with it and no two tenants share a cache. */
 export function buildCacheClaim(resource: InferenceDeployment, claim: ClaimSpec): PersistentVolumeClaim {
   return {

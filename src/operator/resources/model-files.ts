@@ -1,6 +1,7 @@
 /** What a replica needs of a model and its LoRA adapters: at which commits, and where on the model volume. */
 import type { InferenceDeployment, InferenceDeploymentStatus } from '../../api/generated/inference-deployment.ts';
-import type { EnvironmentVariable } from '../../api/kubernetes.ts';
+import type { EnvironmentVariable, PodTemplate } from '../../api/kubernetes.ts';
+import { MODEL_FILES_ANNOTATION } from '../../api/labels.ts';
 import { contentHash } from '../../kube/hash.ts';
 import { MODEL_DIRECTORY } from './engine.ts';
 import { cacheName } from './names.ts';
@@ -38,6 +39,24 @@ export function modelFiles(resource: InferenceDeployment, known: KnownModel, cac
       return { name, ...(id && { id }), revision: commit, directory: cached ? folderOf(id, commit) : own };
     }),
   };
+}
+
+/**
+ * Returns the annotation of a pod template whose files a Job brings: a template that is kept over the years says by
+ * itself what it reads. Empty where the replicas bring the files themselves.
+ */
+export function filesAnnotation(files: ModelFiles): Record<string, string> {
+  return isCached(files) ? { [MODEL_FILES_ANNOTATION]: JSON.stringify(files) } : {};
+}
+
+/** Returns the files that a Job is to bring for the pods of `template`; undefined where none is. */
+export function filesOf({ metadata }: PodTemplate): ModelFiles | undefined {
+  const text = metadata.annotations?.[MODEL_FILES_ANNOTATION];
+  return text === undefined ? undefined : (JSON.parse(text) as ModelFiles);
+}
+
+function isCached({ model }: ModelFiles): boolean {
+  return cacheFolders([model.directory]).length > 0;
 }
 
 /** Returns what tells the download where to put `files`. */

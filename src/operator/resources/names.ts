@@ -22,3 +22,16 @@ export function cacheName(name: string): string {
 export function fetchName(name: string, hash: string): string {
   return `infer-${name}-fetch-${hash}`;
 }
+
+/**
+ * Returns the name of the ControllerRevision that holds a pod template of the deployment `name`: by what the user asked for
+ * (`key`) and what was made of it (`content`), so that the same is never kept twice.
+ */
+export function revisionName(name: string, key: string, content: string): string {
+  return `${revisionPrefix(name, key)}${content}`;
+}
+
+/** Returns how the names of all templates begin that were made for `key`. */
+export function revisionPrefix(name: string, key: string): string {
+  return `infer-${name}-${key}-`;
+}

@@ -103,9 +103,9 @@ export const profileMistakes: Mistake[] = [
       'spec.gpuWaitSeconds: Invalid value: 3601: spec.gpuWaitSeconds in body should be less than or equal to 3600',
   },
   {
-    sentence: 'a rollout by itself',
-    spec: { rollout: 'Auto' },
-    answer: 'spec.rollout: Forbidden: rollout is not supported by this version of Infer yet; remove it',
+    sentence: 'a rollout at another time',
+    spec: { rollout: 'Never' },
+    answer: 'spec.rollout: Unsupported value: "Never": supported values: "OnChange", "Auto"',
   },
   {
     sentence: 'accelerators without their memory',

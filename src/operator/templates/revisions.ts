@@ -1,0 +1,139 @@
+/** Pure: the ControllerRevisions in which the pod templates of a deployment are kept. */
+import type { InferenceDeployment } from '../../api/generated/inference-deployment.ts';
+import { hasSettled, type ControllerRevision, type Deployment, type PodTemplate } from '../../api/kubernetes.ts';
+import {
+  DEPLOYMENT_UID_LABEL,
+  RECONCILER_MANAGER,
+  REVISION_ANNOTATION,
+  TAKEN_BY_ANNOTATION,
+} from '../../api/labels.ts';
+import { controllerRevisions } from '../../api/resources.ts';
+import { contentHash } from '../../kube/hash.ts';
+import { ownedPart } from '../../kube/managed-fields.ts';
+import { apiVersionOf } from '../../kube/types.ts';
+import { childMetadata } from '../resources/metadata.ts';
+import { revisionName, revisionPrefix } from '../resources/names.ts';
+import type { Sources } from './sources.ts';
+
+/** What a revision holds; Kubernetes lets nobody change it. */
+export interface Frozen {
+  /** What the user asked for, by spec-key.ts. */
+  key: string;
+  /** The commit that the template names; absent where each replica resolves it. */
+  commit?: string;
+  template: PodTemplate;
+  /** Absent in a template that was read back from the Deployment. */
+  sources?: Sources;
+}
+
+export interface TemplateRevision extends ControllerRevision {
+  data: Frozen;
+}
+
+/** With the one that runs. An edit and its rollback, and that of the edit before, find their templates again. */
+const REVISIONS_KEPT = 4;
+const AUTO = 'Auto';
+
+/** Returns the revisions of this very resource that can be read, the newest first. */
+export function ownRevisions(
+  { metadata: { uid } }: InferenceDeployment,
+  revisions: readonly ControllerRevision[],
+): TemplateRevision[] {
+  return (revisions as readonly TemplateRevision[])
+    .filter(({ data, metadata }) => {
+      const owner = metadata.ownerReferences?.find(({ controller }) => controller);
+      // Someone stripped the owner reference: the label still says whose it is, and the next apply restores it.
+      const owned = owner === undefined ? metadata.labels?.[DEPLOYMENT_UID_LABEL] === uid : owner.uid === uid;
+      return owned && isReadable(data) && metadata.deletionTimestamp === undefined;
+    })
+    .toSorted((a, b) => b.revision - a.revision);
+}
+
+function isReadable(data: Partial<Frozen> | undefined): boolean {
+  return (
+    typeof data?.key === 'string' &&
+    Array.isArray((data.template as Partial<PodTemplate> | undefined)?.spec?.containers)
+  );
+}
+
+/**
+ * Returns the revision that makes `data` the newest of `own` (by ownRevisions), and those that are too many beside it.
+ * `takenByItself`: nobody asked for it. That mark stays until the user asks for something else.
+ */
+export function newestRevision(
+  resource: InferenceDeployment,
+  own: readonly TemplateRevision[],
+  data: Frozen,
+  takenByItself = false,
+): { revision: TemplateRevision; obsolete: TemplateRevision[] } {
+  const name = nameOf(resource, data);
+  const [newest] = own;
+  const isNewest = newest?.metadata.name === name;
+  const marked = takenByItself || (isNewest && isTakenByItself(newest));
+  return {
+    revision: {
+      apiVersion: apiVersionOf(controllerRevisions),
+      kind: controllerRevisions.kind,
+      metadata: {
+        ...childMetadata(resource),
+        name,
+        ...(marked && { annotations: { [TAKEN_BY_ANNOTATION]: AUTO } }),
+      },
+      revision: isNewest ? newest.revision : (newest?.revision ?? 0) + 1,
+      data,
+    },
+    obsolete: own.filter(({ metadata }) => metadata.name !== name).slice(REVISIONS_KEPT - 1),
+  };
+}
+
+/** Returns whether the deployment whose newest revision this is took it by itself, and has not settled on it yet. */
+export function holdsTurn(newest: TemplateRevision, deployment: Deployment | undefined): boolean {
+  return isTakenByItself(newest) && !hasSettledOn(deployment, newest.metadata.name);
+}
+
+/** Returns whether the Deployment has settled on the revision of this name. */
+export function hasSettledOn(deployment: Deployment | undefined, name: string): boolean {
+  return deployment?.metadata.annotations?.[REVISION_ANNOTATION] === name && hasSettled(deployment);
+}
+
+/** Returns the Deployment `built` with the template of `revision`. */
+export function withRevision(built: Deployment, { data, metadata }: TemplateRevision): Deployment {
+  const annotations = { ...built.metadata.annotations, [REVISION_ANNOTATION]: metadata.name };
+  return {
+    ...built,
+    metadata: { ...built.metadata, annotations },
+    spec: { ...built.spec, template: data.template },
+  };
+}
+
+/**
+ * Returns the template that `deployment` was given for the key of `fresh`, where no revision tells it: somebody deleted
+ * that, or an Infer that knew none made the Deployment. What we own of the live template is what was applied; a field of
+ * it that another manager has taken as well is lost until the next template. Undefined where it was given for another key.
+ */
+export function readBack(
+  resource: InferenceDeployment,
+  deployment: Deployment | undefined,
+  fresh: Frozen,
+): Frozen | undefined {
+  if (deployment === undefined) return undefined;
+  const { generation, name } = resource.metadata;
+  const applied = deployment.metadata.annotations?.[REVISION_ANNOTATION];
+  const isOfKey =
+    applied === undefined
+      ? generation !== undefined && resource.status?.observedGeneration === generation
+      : applied.startsWith(revisionPrefix(name, fresh.key));
+  if (!isOfKey) return undefined;
+  if (applied === nameOf(resource, fresh)) return fresh;
+  const data = { key: fresh.key, template: ownedPart(deployment, RECONCILER_MANAGER, ['spec', 'template']) } as Frozen;
+  return isReadable(data) ? data : undefined;
+}
+
+/** Returns the name of the revision that holds `data`. */
+export function nameOf({ metadata: { name } }: InferenceDeployment, { key, commit, template }: Frozen): string {
+  return revisionName(name, key, contentHash([commit ?? null, template]).slice(0, 10));
+}
+
+function isTakenByItself({ metadata }: TemplateRevision): boolean {
+  return metadata.annotations?.[TAKEN_BY_ANNOTATION] === AUTO;
+}
