@@ -7,6 +7,7 @@ export type RefusalReason = 'UnknownHardwareProfile' | 'ProfileNotAllowed' | 'Na
 
 /** Why a replica does not serve yet, or any more, or is not started at all. */
 export type ReplicaReason =
+  | 'NoMatchingNode'
   | 'WaitingForGPU'
   | 'Unschedulable'
   | 'QuotaExceeded'
@@ -28,8 +29,11 @@ export type ReplicaReason =
   | 'GPUOutOfMemory'
   | 'CrashLooping'
   | 'EngineFailed'
+  | 'StartupTimeout'
   | 'NotResponding'
+  | 'NodeLost'
   | 'Evicted'
+  | 'Preempted'
   | 'EndedByNode'
   | 'ApplyFailed'
   | 'WaitingForDeletion'
@@ -62,10 +66,14 @@ export const REASON_ORDER: readonly ReplicaReason[] = [
   'GPUOutOfMemory',
   'CrashLooping',
   'EngineFailed',
+  'StartupTimeout',
   'NotResponding',
+  'NodeLost',
+  'NoMatchingNode',
   'WaitingForGPU',
   'Unschedulable',
   'Evicted',
+  'Preempted',
   'EndedByNode',
   'Resolving',
   'Scheduling',

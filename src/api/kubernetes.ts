@@ -178,6 +178,7 @@ export interface ContainerState {
     reason?: string;
     message?: string;
     signal?: number;
+    startedAt?: string;
     finishedAt?: string;
     containerID?: string;
   };

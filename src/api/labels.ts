@@ -39,6 +39,9 @@ export const DRAINING_SINCE_ANNOTATION = 'infer.dev/draining-since';
 /** On pods, by Kubernetes: ReplicaSets remove those with the lowest number first; 0 where it is absent. */
 export const DELETION_COST_ANNOTATION = 'controller.kubernetes.io/pod-deletion-cost';
 
+/** On a Deployment's pods, by Kubernetes: the same on those that were made from one template. */
+export const REVISION_LABEL = 'pod-template-hash';
+
 /** Field manager of the reconciler; it owns all fields of the children but a scaled Deployment's `replicas`. */
 export const RECONCILER_MANAGER = 'infer';
 

@@ -74,6 +74,13 @@ export function isAlreadyExists(error: unknown): boolean {
   return error instanceof ApiError && error.reason === 'AlreadyExists';
 }
 
+/** True for a create in a namespace that is being deleted: it is never taken, and what is there goes. */
+export function isNamespaceTerminating(error: unknown): boolean {
+  return (
+    error instanceof ApiError && (error.details?.causes ?? []).some(({ reason }) => reason === 'NamespaceTerminating')
+  );
+}
+
 /** True for 410: the resourceVersion or continue token is too old. */
 export function isGone(error: unknown): boolean {
   return hasStatus(error, 410);

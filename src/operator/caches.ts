@@ -24,6 +24,7 @@ import {
   FETCH_COMPONENT,
   PREFLIGHT_COMPONENT,
   REPLICA_COMPONENT,
+  REVISION_LABEL,
 } from '../api/labels.ts';
 import { modelNameKeys } from '../api/model-names.ts';
 import {
@@ -186,7 +187,7 @@ function decodePod(pod: Pod): Pod {
   return {
     metadata: {
       ...pick(pod.metadata, POD_METADATA),
-      labels: pick(pod.metadata.labels ?? {}, [DEPLOYMENT_LABEL, DEPLOYMENT_UID_LABEL]),
+      labels: pick(pod.metadata.labels ?? {}, [DEPLOYMENT_LABEL, DEPLOYMENT_UID_LABEL, REVISION_LABEL]),
       annotations: pick(pod.metadata.annotations ?? {}, [DRAINING_SINCE_ANNOTATION]),
     },
     spec: {

@@ -10,6 +10,7 @@ import type {
 } from '../api/kubernetes.ts';
 import { RECONCILER_MANAGER, REVISION_ANNOTATION } from '../api/labels.ts';
 import { ownersOf } from '../kube/managed-fields.ts';
+import type { Problem } from './diagnose/context.ts';
 import type { Observation } from './gather.ts';
 import { notShareable, planCache } from './model-cache/plan.ts';
 import { modelMisfit, resolveModel, type ModelResolution } from './preflight/resolve.ts';
@@ -22,7 +23,6 @@ import { buildService } from './resources/service.ts';
 import { planTemplate, type TemplatePlan } from './templates/plan-template.ts';
 import { withRevision } from './templates/revisions.ts';
 import { sourcesOf } from './templates/sources.ts';
-import type { Problem } from './verdicts.ts';
 
 export interface Plan {
   /** Why no child may be changed; those that exist go on serving, and may still be scaled down. */

@@ -9,7 +9,7 @@ import { inferenceDeployments } from '../api/resources.ts';
 import type { Deployment, Pod } from '../api/kubernetes.ts';
 import type { Applier } from '../kube/apply.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { isConflict, WritesEnded } from '../kube/errors.ts';
+import { isConflict, isNamespaceTerminating, isNotFound, WritesEnded } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { apiVersionOf, type ObjectReference } from '../kube/types.ts';
 import type { ProcessResult } from '../kube/workqueue.ts';
@@ -17,6 +17,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { ApplyFailures } from './apply-failures.ts';
 import { applyChildren, applyJobs } from './apply.ts';
 import type { Caches } from './caches.ts';
+import { deletingStatus } from './deletion.ts';
 import { downloadedPercent, type LogTail } from './download-progress.ts';
 import { readLog, type EngineLogs } from './engine-logs.ts';
 import { BEHIND, gather, type Observation } from './gather.ts';
@@ -61,7 +62,7 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   if (observation === undefined) {
     context.failures.forget(ref);
     context.turns.forget(ref);
-    return {};
+    return await noteDeletion(ref, context);
   }
   if (observation === BEHIND) return { requeueAfterMs: BEHIND_RETRY_MS, untried: true };
 
@@ -78,6 +79,8 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   } catch (error) {
     failure = error;
   }
+  // It goes with its namespace, and nothing that is said of it is read any more.
+  if (isNamespaceTerminating(failure)) return {};
   // Of a state that has passed nothing true can be said.
   if (isConflict(failure) || failure instanceof WritesEnded) throw failure;
   const applyFailure = failure ? context.failures.describe(failure, observation.resource) : undefined;
@@ -110,6 +113,22 @@ async function readLogs(
   const percent = await downloadedPercent([...pods, ...jobPods], tail);
   const lookAgainMs = [...(unread ? [LOG_RETRY_MS] : []), ...(percent === undefined ? [] : [PROGRESS_MS])];
   return { engineCauses, downloadedPercent: percent, lookAgainMs };
+}
+
+async function noteDeletion(ref: ObjectReference, context: ReconcileContext): Promise<ProcessResult> {
+  const { inferenceDeployments: resources, pods } = context.caches;
+  const resource = resources.get(ref);
+  if (resource === undefined) return {};
+  if (resources.isBehind(ref)) return { requeueAfterMs: BEHIND_RETRY_MS, untried: true };
+  const { namespace = '', uid = '' } = resource.metadata;
+  const status = deletingStatus(resource, pods.byIndex('deployment', `${namespace}/${uid}`), context.now());
+  try {
+    await writeStatus(resource, status, context);
+  } catch (error) {
+    // It has gone meanwhile.
+    if (!isNotFound(error) && !isConflict(error)) throw error;
+  }
+  return {};
 }
 
 /** When to look again although nothing changes; `waits` are the milliseconds after which something is due. */
@@ -214,7 +233,14 @@ function recordTransition(
   const before = resource.status?.conditions?.find((condition) => condition.type === 'Ready');
   const after = status.conditions?.find((condition) => condition.type === 'Ready');
   if (after === undefined || before?.reason === after.reason) return;
-  const steps: ReadonlySet<string> = new Set(['Resolving', 'Scheduling', 'Downloading', 'Loading', 'Suspended']);
+  const steps: ReadonlySet<string> = new Set([
+    'Resolving',
+    'Scheduling',
+    'Downloading',
+    'Loading',
+    'Suspended',
+    'Deleting',
+  ]);
   const normal = after.status === 'True' || steps.has(after.reason);
   events.record(resource, {
     type: normal ? 'Normal' : 'Warning',

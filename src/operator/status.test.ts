@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { decide } from '../autoscaler/decide.ts';
 import { effectiveSpec } from '../api/defaults.ts';
 import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
-import type { ContainerStatus, DeploymentStatus } from '../api/kubernetes.ts';
+import type { ContainerStatus, DeploymentStatus, Pod } from '../api/kubernetes.ts';
 import {
   hardwareProfile,
   inferenceDeployment,
@@ -53,6 +53,15 @@ function deploymentWith(seen: Observation, status: DeploymentStatus): Observatio
 
 const settled: DeploymentStatus = { observedGeneration: 1, replicas: 1, updatedReplicas: 1 };
 const loading = replicaPod({ state: { running: { startedAt: '2026-01-01T00:00:10Z' } } });
+
+function ofRevision(pod: Pod, revision: string, creationTimestamp: string): Pod {
+  const labels = { 'pod-template-hash': revision };
+  return { ...pod, metadata: { ...pod.metadata, creationTimestamp, labels } };
+}
+
+function pull(reason: string, message: string): Observation {
+  return observation({ pods: [replicaPod({ image: 'a/b:1', state: { waiting: { reason, message } } })] });
+}
 
 describe('computeStatus', () => {
   test('says where and by which name clients reach the deployment', () => {
@@ -150,6 +159,43 @@ describe('computeStatus', () => {
     const late = { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' };
     const seen = deploymentWith(observation({ pods: [loading] }), { ...settled, conditions: [late] });
     expect(verdicts(statusOf(seen))['Progressing']).toBe('False/DeadlineExceeded');
+  });
+
+  test('what is still on its way after the deadline is late, and says which field to raise', () => {
+    const late = { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' };
+    const status = statusOf(deploymentWith(observation({ pods: [loading] }), { ...settled, conditions: [late] }));
+    expect(verdicts(status)).toMatchObject({ Ready: 'False/StartupTimeout', Available: 'False/StartupTimeout' });
+    const messages = status.conditions?.filter(({ status: is }) => is === 'False').map(({ message }) => message);
+    expect(new Set(messages)).toEqual(new Set([expect.stringContaining('The engine loads the model. Raise')]));
+  });
+
+  test('a mended revision on its way is shown, not the failure of the one that it replaces', () => {
+    const broken = replicaPod({ image: 'registry.example/nope:1', state: { waiting: { reason: 'ErrImagePull' } } });
+    const pods = [ofRevision(broken, 'a', '2026-01-01T00:00:00Z'), ofRevision(loading, 'b', '2026-01-01T00:05:00Z')];
+    const status = statusOf(observation({ pods }));
+    expect(verdicts(status)['Ready']).toBe('False/Loading');
+    expect(status.replicas).toMatchObject({ starting: 1, failed: 1 });
+    expect(verdicts(statusOf(observation({ pods: pods.slice(0, 1) })))['Ready']).toBe('False/ImagePullFailed');
+  });
+
+  test('a cache that is too small is shown while the next replica downloads into it', () => {
+    const message = 'Usage of EmptyDir volume "model" exceeds the limit "1Gi". ';
+    const evicted = replicaPod({}, { phase: 'Failed', reason: 'Evicted', message });
+    evicted.metadata = { ...evicted.metadata, creationTimestamp: '2026-01-01T00:00:00Z' };
+    const status = statusOf(observation({ pods: [evicted, loading] }));
+    expect(verdicts(status)['Ready']).toBe('False/DiskFull');
+    expect(status.replicas).toMatchObject({ starting: 1, failed: 0 });
+  });
+
+  test('an image that cannot be pulled is told in the same words by a Kubernetes that tells the cause only once', () => {
+    const first = statusOf(pull('ErrImagePull', 'dial tcp 10.0.0.1:40001: connection refused'));
+    const again = pull('ImagePullBackOff', 'Back-off pulling image "a/b:1"');
+    again.resource.status = first;
+    expect(statusOf(again)).toEqual(first);
+    const other = pull('ErrImagePull', 'dial tcp 10.0.0.1:40002: connection refused');
+    other.resource.status = first;
+    expect(statusOf(other)).toEqual(first);
+    expect(first.conditions?.[0]).toMatchObject({ message: expect.stringContaining('10.0.0.1:40001') });
   });
 
   test('what Kubernetes refuses is shown', () => {

@@ -1,29 +1,25 @@
 /** Pure: observation, plan and decision → the status to show. Messages are stable sentences, so steady states write nothing. */
 import type { Decision } from '../autoscaler/decide.ts';
+import { REASON_ORDER, type ConditionType, type ReplicaReason } from '../api/conditions.ts';
 import { effectiveSpec } from '../api/defaults.ts';
-import { REASON_ORDER, type ConditionType } from '../api/conditions.ts';
 import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
-import type { Deployment, Pod } from '../api/kubernetes.ts';
+import type { Pod } from '../api/kubernetes.ts';
 import { markedAtMs } from '../autoscaler/marks.ts';
 import { MAX_MARKS } from '../autoscaler/victims.ts';
 import { setCondition, type Condition } from '../kube/conditions.ts';
+import type { Problem, ReplicaContext, ReplicaState } from './diagnose/context.ts';
+import { overdue, podsRefused } from './diagnose/deployment.ts';
+import { isOver, ofNewestRevision, outgrown } from './diagnose/endings.ts';
 import type { EngineCause } from './diagnose/engine-log.ts';
-import { hostileText } from './diagnose/messages.ts';
-import { replicaContext } from './diagnose/context.ts';
-import { diagnoseReplica, isOver, type ReplicaContext, type ReplicaState } from './diagnose/replica.ts';
+import { replicaContext } from './diagnose/replica-context.ts';
+import { diagnoseReplica } from './diagnose/replica.ts';
+import { steady } from './diagnose/steady.ts';
 import type { Observation } from './gather.ts';
 import type { Plan } from './plan.ts';
 import { costPerHour } from './cost.ts';
 import { hintingAtUpdate, holdingUp } from './templates/messages.ts';
 import type { ShownTraffic } from './traffic-display.ts';
-import {
-  availableVerdict,
-  progressingVerdict,
-  readyVerdict,
-  replicasReadyVerdict,
-  type Problem,
-  type Verdict,
-} from './verdicts.ts';
+import { availableVerdict, progressingVerdict, readyVerdict, replicasReadyVerdict, type Verdict } from './verdicts.ts';
 
 export type EngineCauses = ReadonlyMap<string, EngineCause>;
 
@@ -49,7 +45,8 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
   const context = replicaContext(observation);
   // Pods that ended for good count only where nothing else tells why there is no replica.
   const live = observation.pods.filter((pod) => !isOver(pod));
-  const states = (live.length > 0 ? live : observation.pods).map((pod) => replicaState(pod, context, engineCauses));
+  const pods = live.length > 0 ? live : observation.pods;
+  const states = pods.map((pod) => replicaState(pod, context, engineCauses));
   const drainingPods = live
     .filter(isMarked)
     .map(({ metadata }) => metadata.uid ?? '')
@@ -57,7 +54,7 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
   const cost = costPerHour(observation.profile?.spec, states.filter(isPlaced).length);
   const update = input.plan.template?.update;
   return {
-    conditions: conditions(input, states, now),
+    conditions: conditions(input, states, replicaProblems(pods, states, observation.pods, context), now),
     observedGeneration: observation.resource.metadata.generation ?? 0,
     endpoint: {
       ...(gatewayUrl !== undefined && { baseUrl: gatewayUrl }),
@@ -108,19 +105,37 @@ function replicaState(pod: Pod, context: ReplicaContext, causes: EngineCauses): 
   return state.phase === 'ready' && isMarked(pod) ? { phase: 'draining' } : state;
 }
 
+/** What is wrong with the replicas of the newest revision and with those that leave, and what ended the ones before. */
+function replicaProblems(
+  pods: readonly Pod[],
+  states: readonly ReplicaState[],
+  all: readonly Pod[],
+  context: ReplicaContext,
+): Problem[] {
+  const staying = ofNewestRevision(pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined));
+  const problems = pods.map((pod, index) =>
+    pod.metadata.deletionTimestamp !== undefined || staying.includes(pod) ? states[index]?.problem : undefined,
+  );
+  return [...problems, outgrown(all, context)].filter((problem) => problem !== undefined);
+}
+
 function conditions(
   { observation, plan, decision, applyFailure }: StatusInput,
-  states: ReplicaState[],
+  states: readonly ReplicaState[],
+  problems: readonly Problem[],
   now: Date,
 ): Condition[] {
   const { resource, children } = observation;
   const desired = decision.replicas;
   const ready = count(states, 'ready');
-  const problem = worst([
+  const refused = podsRefused(children.deployment, replicaContext(observation));
+  const worstProblem = worst([
     ...(plan.held ? [plan.held] : []),
-    ...deploymentProblems(plan, applyFailure, children.deployment),
-    ...states.flatMap((state) => state.problem ?? []),
+    ...undone(plan, applyFailure),
+    ...(refused ? [refused] : []),
+    ...problems,
   ]);
+  const problem = steady(overdue(worstProblem, children.deployment), resource.status?.conditions);
   const accepted: Verdict = plan.refusal
     ? { status: 'False', ...plan.refusal }
     : { status: 'True', reason: 'Valid', message: 'The spec is valid and its hardware profile exists.' };
@@ -153,47 +168,30 @@ function count(states: readonly ReplicaState[], phase: ReplicaState['phase']): n
   return states.filter((state) => state.phase === phase).length;
 }
 
+const UNPLACED: readonly ReplicaReason[] = [
+  'NoMatchingNode',
+  'WaitingForGPU',
+  'Unschedulable',
+  'Evicted',
+  'EndedByNode',
+];
+
 /** A replica costs from when it holds its GPU: not while it waits for one. */
 function isPlaced(state: ReplicaState): boolean {
   const reason = state.problem?.reason;
-  const unplaced: readonly (string | undefined)[] = ['WaitingForGPU', 'Unschedulable', 'Evicted', 'EndedByNode'];
-  return !unplaced.includes(reason);
+  return reason === undefined || !UNPLACED.includes(reason);
 }
 
-function deploymentProblems(
-  plan: Plan,
-  applyFailure: string | undefined,
-  deployment: Deployment | undefined,
-): Problem[] {
-  const refused = podsRefused(deployment);
+/** Why the children are not as the spec wants them. */
+function undone(plan: Plan, applyFailure: string | undefined): Problem[] {
+  const waits: Problem = {
+    reason: 'WaitingForDeletion',
+    message: 'Objects of a deleted deployment of this name are still being removed; waits until they are gone.',
+  };
   return [
-    ...(plan.waitsForDeletion
-      ? [
-          {
-            reason: 'WaitingForDeletion' as const,
-            message: 'Objects of a deleted deployment of this name are still being removed; waits until they are gone.',
-          },
-        ]
-      : []),
+    ...(plan.waitsForDeletion ? [waits] : []),
     ...(applyFailure === undefined ? [] : [{ reason: 'ApplyFailed' as const, message: applyFailure }]),
-    ...(refused ? [refused] : []),
   ];
-}
-
-/** The ReplicaSet could not create pods: quota, Pod Security, a webhook. */
-function podsRefused(deployment: Deployment | undefined): Problem | undefined {
-  const failure = deployment?.status?.conditions?.find(
-    (condition) => condition.type === 'ReplicaFailure' && condition.status === 'True',
-  );
-  if (failure === undefined) return undefined;
-  // `pods "infer-a-6d4c-x2x" is forbidden: exceeded quota: ...`: the generated name changes with each try.
-  const said = hostileText((failure.message ?? '').replace(/^pods "[^"]*" is forbidden: /, ''));
-  return said.includes('exceeded quota')
-    ? {
-        reason: 'QuotaExceeded',
-        message: `The namespace's ResourceQuota has no room for another replica: ${said}. Raise the quota or lower minReplicas.`,
-      }
-    : { reason: 'PodsRefused', message: `Kubernetes refuses to create replicas: ${said}` };
 }
 
 function worst(problems: readonly Problem[]): Problem | undefined {

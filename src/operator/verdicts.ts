@@ -2,14 +2,11 @@
 import type { ReplicaReason } from '../api/conditions.ts';
 import { isObserved, isRollingOut, type Deployment } from '../api/kubernetes.ts';
 import type { Condition } from '../kube/conditions.ts';
+import type { Problem } from './diagnose/context.ts';
+import { deadlineExceeded } from './diagnose/deployment.ts';
 import { isReplacing } from './rollout.ts';
 
 export type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>;
-
-export interface Problem {
-  reason: ReplicaReason;
-  message: string;
-}
 
 export interface ProgressInput {
   deployment: Deployment | undefined;
@@ -73,8 +70,9 @@ export function progressingVerdict(input: ProgressInput): Verdict {
 /** `moving`: replicas are still to come. Also where the old revision serves all that is wanted the new one may be stuck. */
 function stuckVerdict({ deployment, problem }: ProgressInput, moving: boolean): Verdict | undefined {
   if (problem && UNDONE.includes(problem.reason)) return { status: 'False', ...problem };
-  if (deployment?.status?.conditions?.some(({ reason }) => reason === 'ProgressDeadlineExceeded')) {
-    const message = `The replicas were not ready within startupTimeoutSeconds. ${problem?.message ?? ''}`;
+  if (deadlineExceeded(deployment)) {
+    const late = 'The replicas were not ready within startupTimeoutSeconds.';
+    const message = problem?.reason === 'StartupTimeout' ? problem.message : `${late} ${problem?.message ?? ''}`;
     return { status: 'False', reason: 'DeadlineExceeded', message: message.trim() };
   }
   return moving && problem && !PASSING.includes(problem.reason) ? { status: 'False', ...problem } : undefined;

@@ -1,4 +1,4 @@
-/** Builds the programs of a Kubernetes cluster from pinned Go modules (test/cluster/go), once per version. */
+/** Builds the programs of a Kubernetes cluster, and Argo CD's engines, from pinned Go modules (test/cluster/go), once per version. */
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
@@ -21,9 +21,9 @@ const KUBERNETES_BINARIES = [
 ] as const;
 
 /** A program that `ensureBinaries` can build. */
-export type BinaryName = (typeof KUBERNETES_BINARIES)[number] | 'etcd' | 'coredns' | 'pause';
+export type BinaryName = (typeof KUBERNETES_BINARIES)[number] | 'etcd' | 'coredns' | 'pause' | 'argocd';
 
-/** Every program, in the order in which a cluster needs them. */
+/** Every program of a cluster, in the order in which it needs them. */
 export const ALL_BINARIES: BinaryName[] = ['pause', 'etcd', ...KUBERNETES_BINARIES, 'coredns'];
 
 interface Source {
@@ -36,7 +36,7 @@ interface Source {
 function sourceOf(name: BinaryName): Source {
   if (name === 'etcd') return { module: 'etcd', mainPackage: 'go.etcd.io/etcd/server/v3', linkerFlags: '-s -w' };
   if (name === 'coredns') return { module: 'coredns', mainPackage: 'github.com/coredns/coredns', linkerFlags: '-s -w' };
-  if (name === 'pause') return { module: 'pause', mainPackage: '.', linkerFlags: '-s -w' };
+  if (name === 'pause' || name === 'argocd') return { module: name, mainPackage: '.', linkerFlags: '-s -w' };
   const [major, minor] = KUBERNETES_VERSION.slice(1).split('.');
   const variable = '-X k8s.io/component-base/version';
   return {

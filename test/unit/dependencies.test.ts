@@ -44,6 +44,7 @@ describe('dependency rule', () => {
     'src/operator/plan.ts',
     'src/operator/refusals.ts',
     'src/operator/status.ts',
+    'src/operator/deletion.ts',
     'src/operator/verdicts.ts',
     'src/operator/cost.ts',
     'src/operator/templates/plan-template.ts',
@@ -62,6 +63,7 @@ describe('dependency rule', () => {
     'src/api/defaults.ts',
     'src/api/kubernetes.ts',
     'src/api/labels.ts',
+    'src/api/model-names.ts',
     'src/api/quantity.ts',
     'src/api/resources.ts',
   ];

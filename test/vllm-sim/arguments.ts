@@ -29,6 +29,8 @@ export interface VllmArguments {
   readonly maxLoraRank: number;
   readonly accessLog: boolean;
   readonly accessLogDisabledFor: readonly string[];
+  /** JSON for the platform that vLLM runs on; here the simulator is the platform. */
+  readonly additionalConfig: string | undefined;
 }
 
 /** What argparse does with bad input: the message goes to stderr after the usage line, the exit code is 2. */
@@ -48,7 +50,7 @@ const KINDS: Record<string, Kind> = {
     'speculative-config compilation-config hf-overrides override-generation-config generation-config runner convert',
     'limit-mm-per-prompt mm-processor-kwargs structured-outputs-config scheduling-policy performance-mode',
     'disable-access-log-for-endpoints optimization-level model-impl block-size kv-cache-memory-bytes',
-    'default-chat-template-kwargs prefix-caching-hash-algo',
+    'default-chat-template-kwargs prefix-caching-hash-algo additional-config',
   ]),
   ...kinds('integer', [
     'port tensor-parallel-size pipeline-parallel-size data-parallel-size max-num-seqs max-num-batched-tokens',
@@ -113,6 +115,7 @@ export function parseArguments(argv: readonly string[]): VllmArguments {
     maxLoraRank: loraRank(text('max-lora-rank')),
     accessLog: !flag('disable-uvicorn-access-log', false),
     accessLogDisabledFor: quietPaths === undefined ? [] : quietPaths.split(','),
+    additionalConfig: text('additional-config'),
   };
 }
 

@@ -30,3 +30,10 @@ export function parseFailure(text: string): Failure {
   }
   return { mode, after: after ?? (mode === 'hang' || mode === 'abort' ? 0 : undefined) };
 }
+
+/** Returns the failure that `--additional-config={"sim":"MODE"}` asks for, where the environment cannot be set. */
+export function failureInConfig(additionalConfig: string | undefined): string | undefined {
+  if (additionalConfig === undefined) return undefined;
+  const { sim } = JSON.parse(additionalConfig) as { sim?: string };
+  return sim;
+}

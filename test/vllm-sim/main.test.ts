@@ -184,6 +184,12 @@ describe('while it loads', () => {
     expect(simulator.output()).toContain(message);
   });
 
+  test('a failure can be asked for by an argument, as hardware profiles set them', async () => {
+    const simulator = start([model('configured', LLAMA), '--additional-config={"sim":"crash"}']);
+    expect((await simulator.ended).code).toBe(1);
+    expect(simulator.output()).toContain('an illegal memory access was encountered');
+  });
+
   test('host out of memory: killed, without a word', async () => {
     const simulator = start([], { SIM_FAIL: 'host-oom' });
     expect(await simulator.ended).toEqual({ code: null, signal: 'SIGKILL' });

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { checkLoraModules } from './adapters.ts';
 import { parseArguments, UsageError, type VllmArguments } from './arguments.ts';
-import { parseFailure, type Failure } from './failures.ts';
+import { failureInConfig, parseFailure, type Failure } from './failures.ts';
 import {
   configurationFailure,
   CRASH,
@@ -156,7 +156,8 @@ function quit(): void {
 async function main(): Promise<void> {
   const args = readCommandLine();
   const settings = readSettings(process.env);
-  const failure = settings.fail === undefined ? undefined : parseFailure(settings.fail);
+  const fail = settings.fail ?? failureInConfig(args.additionalConfig);
+  const failure = fail === undefined ? undefined : parseFailure(fail);
   process.on('SIGTERM', quit).on('SIGINT', quit);
   info('api_server.py:1977', `vLLM API server version 0.32.0 (simulated), model ${args.model}`);
   const model = await load(args, settings, failure);

@@ -8,6 +8,8 @@ const SECRETS: readonly [RegExp, string][] = [
   [/\bhf_[A-Za-z0-9]{8,}/g, 'hf_***'],
   [/\binfer_[A-Za-z0-9_-]{16,}/g, 'infer_***'],
   [/\b(bearer)\s+[^\s"']+/gi, '$1 ***'],
+  // Of signed URLs, and of any that carry a token.
+  [/([?&][\w.-]*(?:sig|token|key|secret|passw|credential)[\w.-]*=)[^&\s"']+/gi, '$1***'],
   // Also a user without a password, which may be a token; up to the last @, since passwords hold some.
   [/(:\/\/)[^\s/]+@/g, '$1***@'],
 ];
@@ -20,6 +22,11 @@ export function hostileText(text: string, maxLength = MAX_MESSAGE_LENGTH): strin
   let clean = text.replaceAll(/[\p{Cc}\p{Cf}\s]+/gu, ' ').trim();
   for (const [pattern, replacement] of SECRETS) clean = clean.replaceAll(pattern, replacement);
   return clean.length <= maxLength ? clean : `${clean.slice(0, maxLength - 1)}…`;
+}
+
+/** Returns `text` without the full stop at its end, to go on in a sentence. */
+export function withoutFullStop(text: string): string {
+  return text.replace(/[.\s]+$/, '');
 }
 
 /** Returns whether two messages differ in numbers and names with numbers at most: such parts change with every try. */

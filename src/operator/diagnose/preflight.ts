@@ -4,12 +4,14 @@ import type { ContainerStatus, Pod } from '../../api/kubernetes.ts';
 import { parseResult, type ModelFacts, type PreflightFailure } from '../../preflight/result.ts';
 import { PREFLIGHT_CONTAINER } from '../resources/preflight-job.ts';
 import { hostileText } from './messages.ts';
-import { blockedStart, condition, lastEnd, schedulerReasons, type ReplicaContext } from './replica.ts';
+import { blockedStart, lastEnd } from './container.ts';
+import type { Problem, ReplicaContext } from './context.ts';
+import { saidOfPlace } from './scheduling.ts';
 
 export type PreflightState =
   | { facts: ModelFacts }
   /** `Resolving` is no failure: the answer is still to come. */
-  | { problem: { reason: ReplicaReason; message: string } };
+  | { problem: Problem };
 
 const REASONS: Record<PreflightFailure['reason'], ReplicaReason> = {
   InvalidSettings: 'PreflightFailed',
@@ -38,9 +40,8 @@ export function diagnosePreflight(pods: readonly Pod[], context: ReplicaContext)
 
 function podState(pod: Pod, context: ReplicaContext): PreflightState {
   const container = pod.status?.containerStatuses?.find(({ name }) => name === PREFLIGHT_CONTAINER);
-  const scheduled = condition(pod, 'PodScheduled');
-  if (scheduled?.status === 'False') {
-    const said = hostileText(schedulerReasons(scheduled.message ?? ''));
+  const said = saidOfPlace(pod);
+  if (said !== undefined) {
     return problem(
       'Unschedulable',
       `No node can take the pod that looks the model up: ${said}. Free some CPU or add a node.`,

@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { readyPod, replicaPod } from '../../../test/support/resources.ts';
 import type { ContainerStatus, Pod } from '../../api/kubernetes.ts';
+import type { ReplicaContext } from './context.ts';
 import type { EngineCause } from './engine-log.ts';
-import { diagnoseReplica, engineEnd, type ReplicaContext } from './replica.ts';
+import { diagnoseReplica, engineEnd } from './replica.ts';
 
 const context: ReplicaContext = {
   namespace: 'team-a',
@@ -10,6 +11,7 @@ const context: ReplicaContext = {
   profileName: 'gpu.a100',
   accelerator: '1 nvidia.com/gpu',
   tokenSecret: { name: 'hf-token', key: 'token' },
+  startupTimeoutSeconds: 600,
 };
 
 function unscheduled(message: string): Pod {
@@ -33,6 +35,11 @@ function downloading(download: Partial<ContainerStatus>): Pod {
 const secretMissing = 'secret "hf-token" not found';
 const gated = JSON.stringify({ reason: 'ModelGated', message: 'org/model is gated: ask for access on its page.' });
 
+/** Ten minutes and the preStop sleep. */
+const late = { exitCode: 137, startedAt: '2026-01-01T00:00:05Z', finishedAt: '2026-01-01T00:10:05Z' };
+const NO_PROGRAM =
+  'failed to create containerd task: failed to create shim task: OCI runtime create failed: runc create failed: unable to start container process: exec: "vllm": executable file not found in $PATH: unknown';
+
 const rows: [sentence: string, pod: Pod, phase: string, reason: string | undefined, says: RegExp][] = [
   ['a ready replica has no problem', readyPod(), 'ready', undefined, /^$/],
   [
@@ -48,20 +55,6 @@ const rows: [sentence: string, pod: Pod, phase: string, reason: string | undefin
     'starting',
     'WaitingForGPU',
     /No node has 1 nvidia\.com\/gpu free for profile gpu\.a100: Insufficient nvidia\.com\/gpu\. Free a GPU, add a node, or lower minReplicas\./,
-  ],
-  [
-    'no node of the kind points at the profile',
-    unscheduled("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity/selector."),
-    'starting',
-    'WaitingForGPU',
-    /Check the profile against the labels/,
-  ],
-  [
-    'a claim that is missing is not taken for a missing GPU',
-    unscheduled('0/1 nodes are available: persistentvolumeclaim "weights" not found. preemption: none'),
-    'starting',
-    'Unschedulable',
-    /persistentvolumeclaim "weights" not found\. Create the claim in namespace team-a/,
   ],
   [
     'a missing token Secret names it and how to make it',
@@ -163,6 +156,82 @@ const rows: [sentence: string, pod: Pod, phase: string, reason: string | undefin
     /exit code 0 again and again/,
   ],
   [
+    'an engine that the startup probe ended says which field to raise',
+    replicaPod({
+      restartCount: 1,
+      state: { waiting: { reason: 'CrashLoopBackOff' } },
+      lastState: { terminated: late },
+    }),
+    'failed',
+    'StartupTimeout',
+    /within startupTimeoutSeconds and was ended\. Raise spec\.startupTimeoutSeconds .* logs .*--previous/,
+  ],
+  [
+    'it says so too while it is started once more, and however often',
+    replicaPod({
+      restartCount: 5,
+      state: { running: { startedAt: late.finishedAt } },
+      lastState: { terminated: late },
+    }),
+    'failed',
+    'StartupTimeout',
+    /within startupTimeoutSeconds/,
+  ],
+  [
+    'an engine that served for longer than that and crashed was not late',
+    replicaPod(
+      { restartCount: 1, state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: late } },
+      { conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: late.finishedAt }] },
+    ),
+    'failed',
+    'EngineFailed',
+    /exit code 137/,
+  ],
+  [
+    'one that was killed for its memory after so long was not late either',
+    replicaPod({ lastState: { terminated: { ...late, reason: 'OOMKilled' } } }),
+    'failed',
+    'OutOfMemory',
+    /limits\.memory/,
+  ],
+  [
+    'an image without vLLM is no engine that failed',
+    replicaPod({ state: { terminated: { exitCode: 128, reason: 'StartError', message: NO_PROGRAM } } }),
+    'failed',
+    'ContainerConfigInvalid',
+    /cannot start container engine: exec: "vllm": executable file not found in \$PATH\. Its image in profile gpu\.a100 must be one of vLLM/,
+  ],
+  [
+    'a node that does not answer is named: the node controller changes Ready alone',
+    replicaPod(
+      { ready: true, state: { running: { startedAt: '2026-01-01T00:00:10Z' } } },
+      {
+        conditions: [
+          { type: 'ContainersReady', status: 'True' },
+          { type: 'Ready', status: 'False', lastTransitionTime: '2026-01-01T00:05:00Z' },
+        ],
+      },
+    ),
+    'failed',
+    'NodeLost',
+    /Node node-1 with a replica does not answer\. Bring it back, or delete it/,
+  ],
+  [
+    'one that stopped answering its probe is not on a lost node',
+    replicaPod(
+      { state: { running: { startedAt: '2026-01-01T00:00:10Z' } } },
+      {
+        conditions: [
+          { type: 'ContainersReady', status: 'False' },
+          { type: 'Ready', status: 'False', lastTransitionTime: '2026-01-01T00:05:00Z' },
+        ],
+      },
+    ),
+    'failed',
+    'NotResponding',
+    /stopped answering/,
+  ],
+  [
     'one that crashed long ago and stopped answering now does not respond',
     replicaPod(
       {
@@ -199,13 +268,6 @@ describe('diagnoseReplica', () => {
     expect(state.problem?.reason).toBe(reason);
     expect(state.problem?.message ?? '').toMatch(says);
   });
-
-  test('a CPU profile that fits no node does not speak of GPUs', () => {
-    const { accelerator: _none, ...cpu } = context;
-    const state = diagnoseReplica(unscheduled('0/1 nodes are available: 1 Insufficient cpu.'), cpu);
-    expect(state.problem?.reason).toBe('Unschedulable');
-    expect(state.problem?.message).not.toMatch(/GPU/);
-  });
 });
 
 const cause: EngineCause = { reason: 'GPUOutOfMemory', message: 'CUDA out of memory. Lower engine.maxNumSeqs.' };
@@ -223,6 +285,14 @@ describe('what the log of an engine says', () => {
   test('yields to the kernel, which killed the engine for its memory', () => {
     const pod = replicaPod({ state: { terminated: { exitCode: 137, reason: 'OOMKilled' } } });
     expect(diagnoseReplica(pod, context, cause).problem?.reason).toBe('OutOfMemory');
+  });
+
+  test.each([
+    ['what a rule recognises explains why it was late', cause, 'GPUOutOfMemory'],
+    ['last words that no rule knows follow from the signal', { ...cause, reason: 'EngineFailed' }, 'StartupTimeout'],
+  ] as const)('of one that the startup probe ended: %s', (_sentence, said, reason) => {
+    const pod = replicaPod({ restartCount: 1, lastState: { terminated: late } });
+    expect(diagnoseReplica(pod, context, said).problem?.reason).toBe(reason);
   });
 
   test('is not shown of an engine that has served since', () => {
@@ -252,6 +322,7 @@ describe('engineEnd', () => {
     ['has no container yet', replicaPod({}, { containerStatuses: [] })],
     ['leaves', { ...replicaPod({ state: { terminated: end } }), metadata: { name: 'p', deletionTimestamp: 'x' } }],
     ['is over for good', replicaPod({ state: { terminated: end } }, { phase: 'Failed' })],
+    ['never started', replicaPod({ state: { terminated: { ...end, reason: 'StartError' } } })],
     ['was killed for its memory', replicaPod({ lastState: { terminated: { ...end, reason: 'OOMKilled' } } })],
     [
       'crashed once, served, and does not answer now',
@@ -263,14 +334,4 @@ describe('engineEnd', () => {
   ])('of a replica that %s is not to be read', (_sentence, pod) => {
     expect(engineEnd(pod)).toBeUndefined();
   });
-});
-
-test.each([
-  '0/1 nodes are available: 1 Insufficient nvidia.com/gpu, 1 node(s) had untolerated taint {a: b}. preemption: 0/1',
-  '0/5 nodes are available: 2 node(s) had untolerated taint {a: b}, 3 Insufficient nvidia.com/gpu. preemption: 0/5',
-  '0/9 nodes are available: 1 node(s) had untolerated taint {a: b}, 8 Insufficient nvidia.com/gpu.',
-])('what the scheduler says is told the same for any number of nodes: %s', (message) => {
-  expect(diagnoseReplica(unscheduled(message), context).problem?.message).toContain(
-    'for profile gpu.a100: Insufficient nvidia.com/gpu, node(s) had untolerated taint {a: b}. Check the profile',
-  );
 });

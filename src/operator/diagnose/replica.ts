@@ -2,30 +2,19 @@
  * Pure: one pod → what that replica is doing and, if it does not serve, why and what to do. A failure stays reported
  * while Kubernetes tries again (running, back-off, running, ...), so that a steady failure does not flap.
  */
-import type { ReplicaReason } from '../../api/conditions.ts';
 import type { ContainerStatus, Pod } from '../../api/kubernetes.ts';
+import { blockedStart, lastEnd, neverStarted, type End } from './container.ts';
+import { conditionOf, failed, starting, type ReplicaContext, type ReplicaState } from './context.ts';
+import { endedByNode, isOver, leaving, nodeLost } from './endings.ts';
 import type { EngineCause } from './engine-log.ts';
-import { hostileText, parseDownloadFailure } from './messages.ts';
-
-export interface ReplicaState {
-  phase: 'ready' | 'starting' | 'draining' | 'failed';
-  /** Absent for a replica that serves. */
-  problem?: { reason: ReplicaReason; message: string };
-}
-
-/** What the messages name. */
-export interface ReplicaContext {
-  namespace: string;
-  /** The Deployment's name, for the commands that a message suggests. */
-  deploymentName: string;
-  profileName: string;
-  /** For example `1 nvidia.com/gpu`; absent for a CPU profile. */
-  accelerator?: string;
-  tokenSecret?: { name: string; key: string };
-}
+import { parseDownloadFailure } from './messages.ts';
+import { unscheduled } from './scheduling.ts';
 
 /** From this many restarts on a failing engine is said to loop. */
 const CRASH_LOOP_RESTARTS = 3;
+
+/** From the first to the last of n probes pass n - 1 periods. */
+const PROBE_SLACK_MS = 5_000;
 
 /** The kubelet's reason for a container that the kernel killed at its memory limit. */
 const OUT_OF_MEMORY = 'OOMKilled';
@@ -43,33 +32,15 @@ export interface EngineEnd {
  * known.
  */
 export function diagnoseReplica(pod: Pod, context: ReplicaContext, cause?: EngineCause): ReplicaState {
-  if (pod.metadata.deletionTimestamp !== undefined) {
-    return {
-      phase: 'draining',
-      problem: { reason: 'Draining', message: 'A replica finishes its requests and leaves.' },
-    };
-  }
-  if (isOver(pod)) {
-    const detail = hostileText(pod.status?.message ?? pod.status?.reason ?? 'no reason given');
-    return failed(
-      pod.status?.reason === 'Evicted' ? 'Evicted' : 'EndedByNode',
-      `The node ended a replica: ${detail}. Kubernetes starts another.`,
-    );
-  }
-  if (condition(pod, 'Ready')?.status === 'True') return { phase: 'ready' };
+  if (pod.metadata.deletionTimestamp !== undefined) return leaving(pod);
+  if (isOver(pod)) return endedByNode(pod, context);
+  if (conditionOf(pod, 'Ready')?.status === 'True') return { phase: 'ready' };
   return (
+    nodeLost(pod) ??
     unscheduled(pod, context) ??
     diagnoseDownload(status(pod, 'initContainerStatuses', 'download'), context) ??
     engine(pod, context, cause)
   );
-}
-
-/**
- * Returns true for a pod that has ended for good and only waits to be cleaned up. Its ReplicaSet has replaced it, so it
- * holds no GPU and tells of the past.
- */
-export function isOver(pod: Pod): boolean {
-  return pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
 }
 
 /**
@@ -78,29 +49,14 @@ export function isOver(pod: Pod): boolean {
  */
 export function engineEnd(pod: Pod): EngineEnd | undefined {
   if (pod.metadata.deletionTimestamp !== undefined || isOver(pod)) return undefined;
-  if (condition(pod, 'Ready')?.status === 'True') return undefined;
+  if (conditionOf(pod, 'Ready')?.status === 'True') return undefined;
   const container = status(pod, 'containerStatuses', 'engine');
   const end = container && failedEnd(pod, container);
-  if (end === undefined || end.reason === OUT_OF_MEMORY) return undefined;
+  if (end === undefined || end.reason === OUT_OF_MEMORY || neverStarted(end)) return undefined;
   return {
     key: `${pod.metadata.uid ?? ''}/${end.containerID ?? ''}/${end.finishedAt ?? ''}`,
     previous: container?.state?.terminated === undefined,
   };
-}
-
-function failed(reason: ReplicaReason, message: string): ReplicaState {
-  return { phase: 'failed', problem: { reason, message } };
-}
-
-function starting(reason: ReplicaReason, message: string): ReplicaState {
-  return { phase: 'starting', problem: { reason, message } };
-}
-
-type PodCondition = NonNullable<NonNullable<Pod['status']>['conditions']>[number];
-
-/** Returns the condition of the pod; undefined where Kubernetes has not set it. */
-export function condition(pod: Pod, type: string): PodCondition | undefined {
-  return pod.status?.conditions?.find((candidate) => candidate.type === type);
 }
 
 function status(
@@ -109,84 +65,6 @@ function status(
   name: string,
 ): ContainerStatus | undefined {
   return pod.status?.[list]?.find((candidate) => candidate.name === name);
-}
-
-/**
- * "0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient nvidia.com/gpu. preemption: ..." → the distinct
- * reasons, so that status does not change with the number of nodes. What follows explains preemption only.
- */
-export function schedulerReasons(message: string): string {
-  const [first = ''] = message.replace(/^\d+\/\d+ nodes are available: /, '').split('. ');
-  const reasons = first.split(/, (?=\d+ )/).map((reason) => reason.replace(/^\d+ /, '').replace(/\.$/, ''));
-  return [...new Set(reasons)].toSorted().join(', ');
-}
-
-function unscheduled(pod: Pod, context: ReplicaContext): ReplicaState | undefined {
-  const scheduled = condition(pod, 'PodScheduled');
-  if (scheduled?.status !== 'False') {
-    return pod.spec?.nodeName === undefined && scheduled === undefined
-      ? starting('Scheduling', 'Kubernetes is choosing a node.')
-      : undefined;
-  }
-  const said = hostileText(schedulerReasons(scheduled.message ?? ''));
-  if (said.includes('persistentvolumeclaim')) {
-    return starting(
-      'Unschedulable',
-      `The volume with the model cannot be used: ${said}. Create the claim in namespace ${context.namespace}, or name another in spec.model.claim.`,
-    );
-  }
-  if (context.accelerator === undefined) {
-    return starting(
-      'Unschedulable',
-      `No node can take a replica of profile ${context.profileName}: ${said}. Free capacity or change the profile.`,
-    );
-  }
-  const next = /affinity|selector|taint/.test(said)
-    ? 'Check the profile against the labels and taints of the nodes, or free such a node.'
-    : 'Free a GPU, add a node, or lower minReplicas.';
-  return starting(
-    'WaitingForGPU',
-    `No node has ${context.accelerator} free for profile ${context.profileName}: ${said}. ${next}`,
-  );
-}
-
-function imagePull(container: ContainerStatus): ReplicaState | undefined {
-  const waiting = container.state?.waiting;
-  if (!/^(ErrImage|ImagePull|ImageInspect|InvalidImage|Registry)/.test(waiting?.reason ?? '')) return undefined;
-  const image = container.image === undefined ? 'the image' : `image ${container.image}`;
-  const next =
-    container.name !== 'engine'
-      ? "It is the image of this install of Infer: check the operator's INFER_IMAGE, and imagePullSecrets of the profile."
-      : 'Check the name and tag in the profile, and imagePullSecrets if the registry needs credentials.';
-  return failed('ImagePullFailed', `The node cannot pull ${image} of container ${container.name}. ${next}`);
-}
-
-function configuration(container: ContainerStatus, context: ReplicaContext): ReplicaState | undefined {
-  const waiting = container.state?.waiting;
-  if (waiting?.reason !== 'CreateContainerConfigError' && waiting?.reason !== 'CreateContainerError') return undefined;
-  if (context.tokenSecret && /secret/i.test(waiting.message ?? '')) {
-    const { name, key } = context.tokenSecret;
-    return failed(
-      'TokenMissing',
-      `Namespace ${context.namespace} has no Secret ${name} with key ${key}. Create it: kubectl -n ${context.namespace} create secret generic ${name} --from-file=${key}=FILE`,
-    );
-  }
-  return failed(
-    'ContainerConfigInvalid',
-    `Kubernetes cannot create container ${container.name}: ${hostileText(waiting.message ?? 'no message')}`,
-  );
-}
-
-/** Returns why Kubernetes cannot start the container; undefined where nothing keeps it from it. */
-export function blockedStart(container: ContainerStatus, context: ReplicaContext): ReplicaState | undefined {
-  return imagePull(container) ?? configuration(container, context);
-}
-
-type End = NonNullable<NonNullable<ContainerStatus['state']>['terminated']>;
-
-/** Returns how the container last ended, also while it runs again or waits to. */
-export function lastEnd(container: ContainerStatus): End | undefined {
-  return container.state?.terminated ?? container.lastState?.terminated;
 }
 
 /** Returns what the container that downloads a model does; undefined for one that is done, or unknown. */
@@ -225,6 +103,13 @@ function engine(pod: Pod, context: ReplicaContext, cause: EngineCause | undefine
     return failed('NotResponding', `A replica stopped answering its health probe. See: ${logs(context, false)}`);
   }
   const end = failedEnd(pod, container);
+  // What a rule recognises in its log explains also why it was not ready in time; other last words follow from the signal.
+  if (end && (cause === undefined || cause.reason === 'EngineFailed') && timedOut(pod, end, context)) {
+    return failed(
+      'StartupTimeout',
+      `The engine did not answer its health probe within startupTimeoutSeconds and was ended. Raise spec.startupTimeoutSeconds if it needs longer, or see why: ${logs(context, true)}`,
+    );
+  }
   if (end) return engineFailure(end, container, context, cause);
   if (!container.state?.running) return starting('Scheduling', 'The node prepares a replica.');
   return starting('Loading', 'The engine loads the model.');
@@ -263,7 +148,17 @@ function logs(context: ReplicaContext, previous: boolean): string {
  * in between.
  */
 function wasReady(pod: Pod, container: ContainerStatus): boolean {
-  const changed = Date.parse(condition(pod, 'Ready')?.lastTransitionTime ?? '');
-  const started = Date.parse(container.state?.running?.startedAt ?? '');
-  return changed > started;
+  return readyChangedMs(pod) > Date.parse(container.state?.running?.startedAt ?? '');
+}
+
+function readyChangedMs(pod: Pod): number {
+  return Date.parse(conditionOf(pod, 'Ready')?.lastTransitionTime ?? '');
+}
+
+/** Whether the startup probe ended the engine: it ran for as long as it may, and was ready at no time of it. */
+function timedOut(pod: Pod, end: End, { startupTimeoutSeconds }: ReplicaContext): boolean {
+  const started = Date.parse(end.startedAt ?? '');
+  const ranMs = Date.parse(end.finishedAt ?? '') - started;
+  if (end.reason === OUT_OF_MEMORY || readyChangedMs(pod) > started) return false;
+  return ranMs >= startupTimeoutSeconds * 1_000 - PROBE_SLACK_MS;
 }

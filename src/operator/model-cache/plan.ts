@@ -14,14 +14,15 @@ import {
   type PodTemplate,
 } from '../../api/kubernetes.ts';
 import { FETCH_COMPONENT } from '../../api/labels.ts';
-import { replicaContext } from '../diagnose/context.ts';
+import type { Problem } from '../diagnose/context.ts';
+import { replicaContext } from '../diagnose/replica-context.ts';
+import { steady } from '../diagnose/steady.ts';
 import { diagnoseFetch } from '../diagnose/fetch.ts';
 import type { Observation } from '../gather.ts';
 import type { InstallSettings } from '../resources/deployment.ts';
 import { buildCacheClaim, buildFetchJob, cacheClaimOf } from '../resources/model-cache.ts';
 import { cacheFolders, filesOf, type ModelFiles } from '../resources/model-files.ts';
 import { jobsFor } from '../resources/metadata.ts';
-import type { Problem } from '../verdicts.ts';
 
 type Profile = NonNullable<Observation['profile']>;
 
@@ -67,7 +68,8 @@ export function planCache(
   const pods = observation.jobPods.filter(({ metadata }) =>
     metadata.ownerReferences?.some(({ uid }) => uid === live?.metadata.uid),
   );
-  return { ...planned, problem: diagnoseFetch(pods, replicaContext({ resource, profile })) };
+  const problem = diagnoseFetch(pods, replicaContext({ resource, profile }));
+  return { ...planned, problem: steady(problem, resource.status?.conditions) };
 }
 
 /** Only while no rollout is under way is it known that replicas read no folders but those of the template. */

@@ -8,7 +8,9 @@ import { isFinished, type Job } from '../../api/kubernetes.ts';
 import { PREFLIGHT_COMPONENT } from '../../api/labels.ts';
 import { contentHash } from '../../kube/hash.ts';
 import type { ModelFacts } from '../../preflight/result.ts';
-import { replicaContext } from '../diagnose/context.ts';
+import type { Problem } from '../diagnose/context.ts';
+import { replicaContext } from '../diagnose/replica-context.ts';
+import { steady } from '../diagnose/steady.ts';
 import { diagnosePreflight } from '../diagnose/preflight.ts';
 import type { Observation } from '../gather.ts';
 import { effectiveEngineSettings } from '../resources/engine.ts';
@@ -16,7 +18,7 @@ import type { KnownModel } from '../resources/model-files.ts';
 import type { InstallSettings } from '../resources/deployment.ts';
 import { jobsFor } from '../resources/metadata.ts';
 import { buildPreflightJob } from '../resources/preflight-job.ts';
-import type { Problem, Verdict } from '../verdicts.ts';
+import type { Verdict } from '../verdicts.ts';
 import { supportsArchitecture } from './architectures.ts';
 import { fitProblem } from './fit.ts';
 
@@ -67,7 +69,7 @@ export function resolveModel(
   const pods = observation.jobPods.filter(({ metadata }) => isOwnedBy(metadata.ownerReferences, live?.metadata.uid));
   const state = diagnosePreflight(pods, replicaContext({ resource, profile }));
   if ('facts' in state) return resolved(modelStatus(state.facts, specHash), others);
-  const { problem } = state;
+  const problem = steady(state.problem, resource.status?.conditions);
   const status = problem.reason === 'Resolving' ? 'Unknown' : 'False';
   const waiting = { verdict: { status, ...problem } as const, problem, model: known, job };
   if (live === undefined || !isFinished(live)) return { ...waiting, obsolete: others };
