@@ -11,6 +11,7 @@ import type {
 import { RECONCILER_MANAGER, REVISION_ANNOTATION } from '../api/labels.ts';
 import { ownersOf } from '../kube/managed-fields.ts';
 import type { Problem } from './diagnose/context.ts';
+import { replicaContext } from './diagnose/replica-context.ts';
 import type { Observation } from './gather.ts';
 import { notShareable, planCache } from './model-cache/plan.ts';
 import { modelMisfit, resolveModel, type ModelResolution } from './preflight/resolve.ts';
@@ -20,6 +21,7 @@ import { buildDeployment, type InstallSettings } from './resources/deployment.ts
 import { buildDisruptionBudget } from './resources/disruption-budget.ts';
 import { buildNetworkPolicy } from './resources/network-policy.ts';
 import { buildService } from './resources/service.ts';
+import { hasFailed } from './templates/failing.ts';
 import { planTemplate, type TemplatePlan } from './templates/plan-template.ts';
 import { withRevision } from './templates/revisions.ts';
 import { sourcesOf } from './templates/sources.ts';
@@ -176,6 +178,7 @@ function templateOf(
     commit: model.known?.commit,
     revisions: observation.revisions,
     deployment: observation.children.deployment,
+    failed: hasFailed(observation.children.deployment, observation.pods, replicaContext(observation)),
     auto: profile.spec.rollout === 'Auto',
     turnIsFree,
   });

@@ -144,7 +144,15 @@ function withReason(reason: ReplicaReason): InferenceDeployment {
 test('every reason is a failure but those of a way that every replica goes', async () => {
   const answers = await argoHealth(REASON_ORDER.map(withReason));
   const passing = REASON_ORDER.filter((_, index) => answers[index]?.status === 'Progressing');
-  expect(passing).toEqual(['WaitingForDeletion', 'WaitingForGPU', 'Scheduling', 'Downloading', 'Loading', 'Draining']);
+  expect(passing).toEqual([
+    'WaitingForDeletion',
+    'WaitingForGPU',
+    'Resolving',
+    'Scheduling',
+    'Downloading',
+    'Loading',
+    'Draining',
+  ]);
   expect(answers.filter((answer: ArgoHealth | null) => answer?.status === 'Degraded')).toHaveLength(
     REASON_ORDER.length - passing.length,
   );

@@ -1,7 +1,7 @@
 /** Watches what status says of deployments that fail, and since when Kubernetes lets know why. */
 import type { InferenceDeployment } from '../../src/api/generated/inference-deployment.ts';
 import type { ContainerStatus, Deployment, Pod } from '../../src/api/kubernetes.ts';
-import { DEPLOYMENT_LABEL } from '../../src/api/labels.ts';
+import { COMPONENT_LABEL, DEPLOYMENT_LABEL, REPLICA_COMPONENT } from '../../src/api/labels.ts';
 import { deployments, inferenceDeployments, pods } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { Informer } from '../../src/kube/informer.ts';
@@ -62,8 +62,14 @@ export class FailureWatch {
     return this.#told.get(name) ?? [];
   }
 
+  /** The replicas. */
   podsOf(name: string): Pod[] {
-    return this.#pods.list().filter(({ metadata }) => metadata.labels?.[DEPLOYMENT_LABEL] === name);
+    return this.#pods
+      .list()
+      .filter(
+        ({ metadata: { labels } }) =>
+          labels?.[DEPLOYMENT_LABEL] === name && labels[COMPONENT_LABEL] === REPLICA_COMPONENT,
+      );
   }
 
   async stop(): Promise<void> {

@@ -18,6 +18,7 @@ interface Inputs {
   install?: Partial<InstallSettings>;
   commit?: string;
   turnIsFree?: boolean;
+  failed?: boolean;
 }
 
 /** A cluster of one deployment: what the passes write is what the next one sees. */
@@ -26,7 +27,16 @@ class World {
   deployment: Deployment | undefined;
   observedGeneration: number | undefined;
 
-  plan({ spec = {}, profile = {}, catalogueEngine, install = {}, commit, turnIsFree = true }: Inputs): TemplatePlan {
+  plan(inputs: Inputs): TemplatePlan {
+    const {
+      spec = {},
+      profile = {},
+      catalogueEngine,
+      install = {},
+      commit,
+      turnIsFree = true,
+      failed = false,
+    } = inputs;
     const { built, resource, profileSpec, installed } = this.#build(spec, profile, catalogueEngine, install);
     return planTemplate({
       resource,
@@ -35,6 +45,7 @@ class World {
       commit,
       revisions: this.revisions,
       deployment: this.deployment,
+      failed,
       auto: profileSpec.rollout === 'Auto',
       turnIsFree,
     });
@@ -221,6 +232,20 @@ describe('a template that runs', () => {
     world.pass({ commit: 'c1', spec: ENGINE_B });
     expect(world.pass({ spec: ENGINE_B }).revision.data.commit).toBe('c1');
     expect(world.pass({ commit: 'c2', spec: ENGINE_B }).revision.data.commit).toBe('c2');
+  });
+});
+
+describe('a template whose replicas all fail', () => {
+  test('gives way to what is newer, and stays where nothing is', () => {
+    const world = new World();
+    const first = world.pass();
+    expect(world.plan({ failed: true }).revision.metadata.name).toBe(first.revision.metadata.name);
+    const image = 'registry.example/vllm:v0.33.0';
+    const mended = world.plan({ profile: { image }, failed: true });
+    expect(mended.revision.data.template.spec.containers[0]?.image).toBe(image);
+    expect(mended).toMatchObject({ standing: 'none' });
+    expect(mended.update).toBeUndefined();
+    expect(world.plan({ profile: { image } }).update?.reasons).toEqual(['HardwareProfile']);
   });
 });
 

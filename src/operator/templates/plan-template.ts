@@ -29,6 +29,8 @@ export interface TemplateInput {
   revisions: readonly ControllerRevision[];
   /** The live one; undefined before the first apply. */
   deployment: Deployment | undefined;
+  /** The replicas of the live one fail, all of them: with something newer nothing is lost. */
+  failed?: boolean;
   /** Whether the profile lets newer templates be taken without a change of the spec. */
   auto: boolean;
   /** No other deployment of the profile is taking one. */
@@ -66,6 +68,9 @@ export function planTemplate(input: TemplateInput): TemplatePlan {
   const holds = known !== undefined && known === own[0] && holdsTurn(known, deployment);
   if (canonicalJson(frozen.template) === canonicalJson(rendered)) {
     return { ...newestRevision(resource, own, frozen), standing: holds ? 'holds' : 'none' };
+  }
+  if (input.failed === true) {
+    return { ...newestRevision(resource, own, fresh, holds), standing: holds ? 'holds' : 'none' };
   }
   const standing = holds ? 'holds' : standingOf(input, frozen);
   if (auto && standing === 'holds') return { ...newestRevision(resource, own, fresh, true), standing };
