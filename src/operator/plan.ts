@@ -112,7 +112,7 @@ function planLookUp({ resource }: Observation, settings: PlanSettings, model: Mo
   return {
     waitsForDeletion: false,
     mayScaleDown: true,
-    ...(lookAgainMs !== undefined && { lookAgainMs }),
+    ...lookAgain(lookAgainMs),
     model,
     held,
     jobs: { wanted: job === undefined ? [] : [job], obsolete },
@@ -153,7 +153,7 @@ function planReplicas(input: ReplicasInput): Plan {
   if (message !== undefined) return refused({ reason: 'CacheNotShareable', message });
   // What runs already is not judged again, by an edited profile or a newer Infer.
   const misfit = runs(children.deployment, template) ? undefined : modelMisfit(observation, profile, model.known);
-  const cache = misfit ? undefined : planCache(observation, profile, wanted, settings);
+  const cache = misfit ? undefined : planCache(observation, profile, wanted, settings, now);
   const planned = {
     waitsForDeletion: false,
     model: misfit ? { ...model, verdict: { status: 'False' as const, ...misfit } } : model,
@@ -162,9 +162,9 @@ function planReplicas(input: ReplicasInput): Plan {
   };
   const others = { ...shared(resource, settings), ...(cache?.claim && { cacheClaim: cache.claim }) };
   const held = misfit ?? cache?.problem;
-  if (held) return { ...planned, held, mayScaleDown: true, children: others };
+  if (held) return { ...planned, ...lookAgain(cache?.lookAgainMs), held, mayScaleDown: true, children: others };
   const deployment = withRevision(built, template.revision);
-  return { ...planned, ...(lookAgainMs !== undefined && { lookAgainMs }), children: { ...others, deployment } };
+  return { ...planned, ...lookAgain(lookAgainMs), children: { ...others, deployment } };
 }
 
 function templateOf(
@@ -182,6 +182,10 @@ function templateOf(
     auto: profile.spec.rollout === 'Auto',
     turnIsFree,
   });
+}
+
+function lookAgain(lookAgainMs: number | undefined): Pick<Plan, 'lookAgainMs'> {
+  return lookAgainMs === undefined ? {} : { lookAgainMs };
 }
 
 function runs(deployment: Deployment | undefined, { revision }: TemplatePlan): boolean {

@@ -1,5 +1,9 @@
 /** The shipped health customizations in Argo CD's own Lua engine, over statuses that the operator computes. */
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
 import { REASON_ORDER, type ReplicaReason } from '../../src/api/conditions.ts';
 import { effectiveSpec } from '../../src/api/defaults.ts';
 import type { InferenceDeployment } from '../../src/api/generated/inference-deployment.ts';
@@ -8,6 +12,8 @@ import { decide } from '../../src/autoscaler/decide.ts';
 import type { Observation } from '../../src/operator/gather.ts';
 import { plan } from '../../src/operator/plan.ts';
 import { computeStatus } from '../../src/operator/status.ts';
+import { run } from '../cluster/command.ts';
+import { repositoryRoot } from '../cluster/paths.ts';
 import { argoHealth, type ArgoHealth } from '../support/argocd.ts';
 import {
   hardwareProfile,
@@ -164,3 +170,23 @@ test('kinds without a status are healthy, so that an application with them is', 
     Array.from({ length: 3 }, () => ({ status: 'Healthy' })),
   );
 });
+
+test.each(['', 'namespace: argocd'])(
+  'the component merges them into argocd-cm with "%s" of its own',
+  async (namespace) => {
+    const directory = await mkdtemp(join(tmpdir(), 'argocd-'));
+    try {
+      await cp(join(repositoryRoot, 'manifests/argocd'), join(directory, 'infer'), { recursive: true });
+      const config = `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: argocd-cm\n  ${namespace}\ndata:\n  url: kept\n`;
+      await writeFile(join(directory, 'argocd-cm.yaml'), config);
+      const kustomization = { resources: ['argocd-cm.yaml'], components: ['infer'] };
+      await writeFile(join(directory, 'kustomization.yaml'), JSON.stringify(kustomization));
+      const rendered = await run(process.env['INFER_TEST_KUBECTL'] ?? '', ['kustomize', directory]);
+      const { data } = parse(rendered) as { data: Record<string, string> };
+      expect(Object.keys(data)).toHaveLength(5);
+      expect(data['url']).toBe('kept');
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  },
+);

@@ -103,7 +103,12 @@ export function containerSign(name: string, isSeen: (container: ContainerStatus)
   };
 }
 
-/** The sign that a replica serves. */
-export const READY: Sign = {
-  pod: ({ status }) => status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === 'True') ?? false,
-};
+function readySign(wanted: 'True' | 'False'): Sign {
+  return {
+    pod: ({ status }) => status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === wanted) ?? false,
+  };
+}
+
+/** The sign that a replica serves, and that one does not. */
+export const READY = readySign('True');
+export const NOT_READY = readySign('False');

@@ -1,13 +1,13 @@
-import type { Pod } from '../../api/kubernetes.ts';
 import type { Problem, ReplicaContext } from './context.ts';
+import { noPod, type JobView } from './job.ts';
 import { diagnoseDownload } from './replica.ts';
 import { saidOfPlace } from './scheduling.ts';
 
-/** Returns what the download of a model into the cache waits for; `pods` are those of its Job, the oldest first. */
-export function diagnoseFetch(pods: readonly Pod[], context: ReplicaContext): Problem {
-  const pod = pods.at(-1);
+/** Returns what the download of a model into the cache, by this Job, waits for. */
+export function diagnoseFetch(job: JobView, context: ReplicaContext): Problem {
+  const pod = job.pods.at(-1);
   const starts: Problem = { reason: 'Downloading', message: 'The model is downloaded before replicas start.' };
-  if (pod === undefined) return starts;
+  if (pod === undefined) return noPod(job, context) ?? starts;
   const said = saidOfPlace(pod);
   if (said !== undefined) {
     return {

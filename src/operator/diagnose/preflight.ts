@@ -6,6 +6,7 @@ import { PREFLIGHT_CONTAINER } from '../resources/preflight-job.ts';
 import { hostileText } from './messages.ts';
 import { blockedStart, lastEnd } from './container.ts';
 import type { Problem, ReplicaContext } from './context.ts';
+import { noPod, type JobView } from './job.ts';
 import { saidOfPlace } from './scheduling.ts';
 
 export type PreflightState =
@@ -27,15 +28,13 @@ const REASONS: Record<PreflightFailure['reason'], ReplicaReason> = {
 };
 
 /**
- * Returns what `pods`, those of one Job with the oldest first, say. A failure stays while the kubelet tries again, so
+ * Returns what the pods of the Job say. A failure stays while the kubelet tries again, so
  * that a steady one does not flap.
  */
-export function diagnosePreflight(pods: readonly Pod[], context: ReplicaContext): PreflightState {
-  const states = pods.toReversed().map((pod) => podState(pod, context));
-  return (
-    states.find((state) => 'facts' in state) ??
-    states[0] ?? { problem: { reason: 'Resolving', message: 'Looks the model up at the hub.' } }
-  );
+export function diagnosePreflight(job: JobView, context: ReplicaContext): PreflightState {
+  const states = job.pods.toReversed().map((pod) => podState(pod, context));
+  const pending = noPod(job, context) ?? { reason: 'Resolving', message: 'Looks the model up at the hub.' };
+  return states.find((state) => 'facts' in state) ?? states[0] ?? { problem: pending };
 }
 
 function podState(pod: Pod, context: ReplicaContext): PreflightState {

@@ -8,6 +8,7 @@ import type { KnownModel } from '../resources/model-files.ts';
 import { notShareable, planCache, type CachePlan } from './plan.ts';
 
 const COMMIT = '0e9e39f249a16976918f6564b8830bc894c89659';
+const NOW = new Date('2026-01-01T00:01:00Z');
 const known = { commit: COMMIT };
 const newer = { commit: 'f'.repeat(40) };
 const claim = { size: '500Gi', storageClassName: 'shared' } as const;
@@ -32,7 +33,7 @@ function deploymentOf(resource: InferenceDeployment, model: KnownModel, on = pro
 /** The cache of the pods that are made of this model. */
 function cacheOf(parts: Partial<Observation>, model: KnownModel, on = profile): CachePlan | undefined {
   const seen = observation(parts);
-  return planCache(seen, on, deploymentOf(seen.resource, model, on).spec.template, INSTALL);
+  return planCache(seen, on, deploymentOf(seen.resource, model, on).spec.template, INSTALL, NOW);
 }
 
 function planned(parts: Partial<Observation> = {}, model: KnownModel = known): CachePlan {

@@ -16,6 +16,7 @@ import {
 import { FETCH_COMPONENT } from '../../api/labels.ts';
 import type { Problem } from '../diagnose/context.ts';
 import { replicaContext } from '../diagnose/replica-context.ts';
+import { NO_POD_MS } from '../diagnose/job.ts';
 import { steady } from '../diagnose/steady.ts';
 import { diagnoseFetch } from '../diagnose/fetch.ts';
 import type { Observation } from '../gather.ts';
@@ -34,6 +35,8 @@ export interface CachePlan {
   obsolete: Job[];
   /** What keeps replicas from being started; absent once the model is there. */
   problem?: Problem;
+  /** After this long the Job should have a pod. */
+  lookAgainMs?: number;
 }
 
 /** Returns the message for a claim that the replicas of `template` could not share; undefined where they can, or share none. */
@@ -54,6 +57,7 @@ export function planCache(
   profile: Profile,
   template: PodTemplate,
   install: InstallSettings,
+  now: Date,
 ): CachePlan | undefined {
   const { resource, children, jobs } = observation;
   const files = filesOf(template);
@@ -68,8 +72,9 @@ export function planCache(
   const pods = observation.jobPods.filter(({ metadata }) =>
     metadata.ownerReferences?.some(({ uid }) => uid === live?.metadata.uid),
   );
-  const problem = diagnoseFetch(pods, replicaContext({ resource, profile }));
-  return { ...planned, problem: steady(problem, resource.status?.conditions) };
+  const problem = diagnoseFetch({ job: live, pods, now }, replicaContext({ resource, profile }));
+  const told = steady(problem, resource.status?.conditions);
+  return { ...planned, problem: told, ...(pods.length === 0 && { lookAgainMs: NO_POD_MS }) };
 }
 
 /** Only while no rollout is under way is it known that replicas read no folders but those of the template. */

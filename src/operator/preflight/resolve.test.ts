@@ -167,6 +167,16 @@ describe('resolveModel', () => {
     expect(found.verdict.message).toContain('create secret generic hf-token');
   });
 
+  test('a Job that Kubernetes makes no pod for says where the reason stands', () => {
+    const job = liveJob();
+    job.metadata.creationTimestamp = '2026-01-01T00:00:55Z';
+    expect(resolve({ jobs: [job] })).toMatchObject({ verdict: { reason: 'Resolving' }, lookAgainMs: 10_000 });
+    job.metadata.creationTimestamp = '2026-01-01T00:00:30Z';
+    const { verdict } = resolve({ jobs: [job] });
+    expect(verdict).toMatchObject({ status: 'False', reason: 'PodsRefused' });
+    expect(verdict.message).toContain(`kubectl -n team-a describe job ${job.metadata.name}`);
+  });
+
   test('the pod of another Job says nothing', () => {
     const pod = podOf(endedWith(JSON.stringify({ facts: FACTS }), 0));
     pod.metadata.ownerReferences = [{ apiVersion: 'batch/v1', kind: 'Job', name: 'y', uid: 'job-2', controller: true }];

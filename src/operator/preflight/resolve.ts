@@ -10,6 +10,7 @@ import { contentHash } from '../../kube/hash.ts';
 import type { ModelFacts } from '../../preflight/result.ts';
 import type { Problem } from '../diagnose/context.ts';
 import { replicaContext } from '../diagnose/replica-context.ts';
+import { NO_POD_MS } from '../diagnose/job.ts';
 import { steady } from '../diagnose/steady.ts';
 import { diagnosePreflight } from '../diagnose/preflight.ts';
 import type { Observation } from '../gather.ts';
@@ -35,7 +36,7 @@ export interface ModelResolution {
   job?: Job;
   /** Jobs that nobody waits for any more, to be deleted. */
   obsolete: Job[];
-  /** After this long a Job that ended without an answer is made again. */
+  /** After this long a Job that ended without an answer is made again, or one should have a pod. */
   lookAgainMs?: number;
 }
 
@@ -67,12 +68,13 @@ export function resolveModel(
   if (!settings.preflight) return unchecked('This install looks no model up before it is started.', jobs);
 
   const pods = observation.jobPods.filter(({ metadata }) => isOwnedBy(metadata.ownerReferences, live?.metadata.uid));
-  const state = diagnosePreflight(pods, replicaContext({ resource, profile }));
+  const state = diagnosePreflight({ job: live, pods, now }, replicaContext({ resource, profile }));
   if ('facts' in state) return resolved(modelStatus(state.facts, specHash), others);
   const problem = steady(state.problem, resource.status?.conditions);
   const status = problem.reason === 'Resolving' ? 'Unknown' : 'False';
   const waiting = { verdict: { status, ...problem } as const, problem, model: known, job };
-  if (live === undefined || !isFinished(live)) return { ...waiting, obsolete: others };
+  if (live === undefined) return { ...waiting, obsolete: others };
+  if (!isFinished(live)) return { ...waiting, obsolete: others, ...(pods.length === 0 && { lookAgainMs: NO_POD_MS }) };
   const againMs = finishedAtMs(live) + UNANSWERED_MS - now.getTime();
   return againMs > 0
     ? { ...waiting, obsolete: others, lookAgainMs: againMs }
