@@ -20,6 +20,10 @@ const REPLICAS = 'infer.dev/component=replica';
 /** Opens the stand-in hub's gated models; it is made up here. */
 const TOKEN = `hf_${'e2e'.repeat(10)}`;
 
+/** For a container without a shell. */
+const PRINT_METRICS =
+  "fetch('http://127.0.0.1:8080/metrics').then((answer) => answer.text()).then((text) => console.log(text))";
+
 function example(file: string): InferenceDeployment {
   const object = parse(readFileSync(join(repositoryRoot, 'examples', file), 'utf8')) as InferenceDeployment;
   return { ...object, metadata: { ...object.metadata, namespace: NAMESPACE } };
@@ -46,6 +50,8 @@ describe('main path', () => {
   let cluster: Cluster;
 
   const k = async (...args: string[]): Promise<string> => await kubectl(cluster, ['-n', NAMESPACE, ...args]);
+
+  const ours = async (...args: string[]): Promise<string> => await kubectl(cluster, ['-n', 'infer-system', ...args]);
 
   const apply = async (object: object): Promise<void> => {
     await kubectl(cluster, ['apply', '-f', '-'], stringify(object));
@@ -204,9 +210,22 @@ describe('main path', () => {
     // A container's environment is made at its start, and the back-off of the failed ones may be long: a new pod has none.
     await k('delete', 'pods', '-l', 'infer.dev/deployment=llama-8b');
     await expectReason('llama-8b', 'Serving', 90_000);
-    const everything = await k('get', 'all,infer,events', '-o', 'yaml');
-    const logs = await k('logs', 'deployment/infer-llama-8b', '--all-containers');
-    expect(everything + logs).not.toContain(TOKEN);
+    const kinds = 'all,infer,events,jobs,pvc,networkpolicies,controllerrevisions,configmaps';
+    const metrics = ours('exec', 'deployment/infer-operator', '--', 'node', '-e', PRINT_METRICS);
+    const everywhere = await Promise.all([
+      k('get', kinds, '-o', 'yaml'),
+      k('logs', 'deployment/infer-llama-8b', '--all-containers'),
+      k('logs', '-l', 'infer.dev/component=preflight', '--tail=-1'),
+      ours('get', kinds, '-o', 'yaml'),
+      ours('logs', 'deployment/infer-operator', '--tail=-1'),
+      ours('logs', 'deployment/infer-gateway', '--tail=-1'),
+      metrics,
+    ]);
+    expect(everywhere.filter((text) => text === '')).toEqual([]);
+    // The stand-in hub is told the token that it is to know.
+    expect(everywhere.map((text) => text.replaceAll(/name: HUB_TOKEN\n\s*value: \S+/g, '')).join('\n')).not.toContain(
+      TOKEN,
+    );
     await remove('llama-8b');
   }, 300_000);
 

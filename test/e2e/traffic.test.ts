@@ -33,6 +33,16 @@ describe('traffic', () => {
 
   const k = async (...args: string[]): Promise<string> => await kubectl(cluster, args);
 
+  const uids = async (): Promise<string> =>
+    await k('get', 'pods', '-l', REPLICAS, '-o', 'jsonpath={.items[*].metadata.uid}');
+
+  const newer = async (): Promise<string> => await k('get', 'infer', MODEL, '-o', 'jsonpath={.status.update}');
+
+  const upgradeTo = async (image: string): Promise<void> => {
+    await k('-n', 'infer-system', 'set', 'env', 'deployment/infer-operator', `INFER_IMAGE=${image}`);
+    await k('-n', 'infer-system', 'rollout', 'status', 'deployment/infer-operator', '--timeout=60s');
+  };
+
   const replicas = async (): Promise<string[]> => {
     const label = `${REPLICAS},infer.dev/deployment=${MODEL}`;
     return (await k('get', 'pods', '-l', label, '-o', 'jsonpath={.items[*].metadata.name}')).split(' ');
@@ -95,13 +105,18 @@ describe('traffic', () => {
   }, 900_000);
   afterAll(async () => await localClusterDown(NAME, () => undefined), 120_000);
 
-  test('an operator restart loses nothing', async () => {
+  test('an upgrade of the operator, to one that would make other pods, loses nothing and starts no replica again', async () => {
+    const before = await uids();
     const report = await underLoad(async () => {
-      await k('-n', 'infer-system', 'delete', 'pod', '-l', 'app.kubernetes.io/component=operator', '--force');
-      await k('-n', 'infer-system', 'rollout', 'status', 'deployment/infer-operator', '--timeout=60s');
+      await upgradeTo('localhost/infer:next');
+      await eventually(async () => expect(await newer()).toContain('InferVersion'), 60_000, 500);
     });
     expectNothingLost(report);
-  }, 120_000);
+    expect(await uids()).toBe(before);
+    await upgradeTo('localhost/infer:dev');
+    await eventually(async () => expect(await newer()).toBe(''), 60_000, 500);
+    expect(await uids()).toBe(before);
+  }, 240_000);
 
   test('a restart of both gateways, one after the other, loses nothing', async () => {
     const report = await underLoad(async () => {
@@ -121,17 +136,24 @@ describe('traffic', () => {
     expectNothingLost(report);
   }, 240_000);
 
-  test('the eviction of a replica loses nothing', async () => {
-    const [victim] = await replicas();
-    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: victim, namespace: 'default' } };
-    const path = `/api/v1/namespaces/default/pods/${victim}/eviction`;
+  test('the eviction of every replica in turn loses nothing', async () => {
     const report = await underLoad(async () => {
-      await kubectl(cluster, ['create', '--raw', path, '-f', '-'], JSON.stringify(eviction));
-      await eventually(async () => expect(await replicas()).not.toContain(victim), 90_000, 500);
+      for (const victim of await replicas()) {
+        const metadata = { name: victim, namespace: 'default' };
+        const eviction = JSON.stringify({ apiVersion: 'policy/v1', kind: 'Eviction', metadata });
+        const path = `/api/v1/namespaces/default/pods/${victim}/eviction`;
+        // The budget allows one at a time.
+        await eventually(
+          async () => await kubectl(cluster, ['create', '--raw', path, '-f', '-'], eviction),
+          90_000,
+          500,
+        );
+        await eventually(async () => expect(await replicas()).not.toContain(victim), 90_000, 500);
+        await expectReplicas(3);
+      }
     });
     expectNothingLost(report);
-    await expectReplicas(3);
-  }, 240_000);
+  }, 400_000);
 
   test('a scale from three to two loses nothing, and takes the replica that was marked', async () => {
     let marked = '';
@@ -146,7 +168,7 @@ describe('traffic', () => {
       await scaled;
     });
     expectNothingLost(report);
-    expect(await k('get', 'pods', '-l', REPLICAS, '-o', 'jsonpath={.items[*].metadata.uid}')).not.toContain(marked);
+    expect(await uids()).not.toContain(marked);
     await scaleTo(3);
   }, 300_000);
 
@@ -186,15 +208,7 @@ describe('traffic', () => {
   }, 300_000);
 
   test('a replica that is killed fails no request before its first byte; streams after it end in an error event', async () => {
-    const uids = await k(
-      'get',
-      'pods',
-      '-l',
-      `infer.dev/deployment=${MODEL}`,
-      '-o',
-      'jsonpath={.items[*].metadata.uid}',
-    );
-    const [victim = ''] = uids.split(' ');
+    const [victim = ''] = (await uids()).split(' ');
     const pids = await podProcesses(victim);
     expect(pids).not.toEqual([]);
     const report = await underLoad(async () => {
@@ -207,6 +221,66 @@ describe('traffic', () => {
     });
     expect(Object.keys(report.reasons).filter((reason) => !reason.startsWith('cut: error event'))).toEqual([]);
   }, 240_000);
+
+  test('one replica without a GPU to spare is replaced: requests are held, then refused with Retry-After, none fails otherwise', async () => {
+    await k('patch', 'infer', MODEL, '--type=merge', '-p', '{"spec":{"suspend":true}}');
+    const wait = JSON.stringify({ spec: { gpuWaitSeconds: 3 } });
+    await k('-n', 'infer-system', 'patch', 'hardwareprofile', 'gpu.a100.4', '--type=merge', '-p', wait);
+    const single = {
+      apiVersion: 'infer.dev/v1alpha1',
+      kind: 'InferenceDeployment',
+      metadata: { name: 'single', namespace: 'default' },
+      spec: {
+        model: { id: 'infer-examples/tiny-llama' },
+        hardwareProfile: 'gpu.a100.4',
+        holdTimeoutSeconds: 3,
+        drainTimeoutSeconds: 5,
+      },
+    };
+    await kubectl(cluster, ['apply', '-f', '-'], stringify(single));
+    await k('wait', '--for=condition=Ready', 'infer/single', '--timeout=180s');
+    const answers: { status: number; retryAfter: string | null; ms: number }[] = [];
+    const ask = async (): Promise<void> => {
+      const startedAt = performance.now();
+      const response = await fetch(`${baseUrl}/chat/completions`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ model: 'single', max_tokens: 4, messages: [{ role: 'user', content: 'Hello' }] }),
+      });
+      await response.arrayBuffer();
+      const retryAfter = response.headers.get('retry-after');
+      answers.push({ status: response.status, retryAfter, ms: performance.now() - startedAt });
+    };
+    await eventually(async () => {
+      await ask();
+      expect(answers.at(-1)?.status).toBe(200);
+    }, 30_000);
+    answers.length = 0;
+    const progress = 'jsonpath={.status.conditions[?(@.type=="Progressing")].reason}';
+    await k('patch', 'infer', 'single', '--type=merge', '-p', '{"spec":{"engine":{"maxModelLen":1024}}}');
+    const asked: Promise<void>[] = [];
+    await eventually(
+      async () => {
+        asked.push(ask());
+        expect(await k('get', 'pods', '-l', 'infer.dev/deployment=single', '-o', 'yaml')).toContain(
+          'max-model-len=1024',
+        );
+        expect(await k('get', 'infer', 'single', '-o', progress)).toBe('Complete');
+      },
+      180_000,
+      200,
+    );
+    await Promise.all(asked);
+    const refused = answers.filter(({ status }) => status !== 200);
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.filter(({ status, retryAfter }) => status !== 503 || !(Number(retryAfter) > 0))).toEqual([]);
+    // Refused at once would be no hold.
+    expect(Math.min(...refused.map(({ ms }) => ms))).toBeGreaterThan(2_900);
+    expect(answers.some(({ status }) => status === 200)).toBe(true);
+    await k('delete', 'infer', 'single');
+    await k('patch', 'infer', MODEL, '--type=merge', '-p', '{"spec":{"suspend":false}}');
+    await expectReplicas(3);
+  }, 400_000);
 
   // The last: for a minute after it Kubernetes' own controllers, which come back one by one, take the node for lost.
   test('an API server that is away for 60 s loses nothing', async () => {
