@@ -75,6 +75,11 @@ export interface Job extends KubeObject {
   status?: { conditions?: { type: string; status: string; lastTransitionTime?: string }[] };
 }
 
+/** Returns whether the Job has done what it was for. */
+export function isComplete({ status }: Job): boolean {
+  return (status?.conditions ?? []).some(({ type, status: is }) => type === 'Complete' && is === 'True');
+}
+
 /** Returns whether the Job has ended, well or not. */
 export function isFinished({ status }: Job): boolean {
   return (status?.conditions ?? []).some(

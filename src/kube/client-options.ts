@@ -45,6 +45,8 @@ export interface DeleteOptions extends CallOptions {
   /** Preconditions: the server refuses with 409 where they do not hold. */
   uid?: string;
   resourceVersion?: string;
+  /** What becomes of the object's own dependents; the kind's default where absent. */
+  propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
 }
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1 */

@@ -204,9 +204,9 @@ export class KubeClient {
 
   /** Deletes the object; one that is already gone is a success. */
   async delete(resource: Resource, ref: ObjectReference, options: DeleteOptions = {}): Promise<void> {
-    const { uid, resourceVersion } = options;
+    const { uid, resourceVersion, propagationPolicy } = options;
     const preconditions = uid === undefined && resourceVersion === undefined ? undefined : { uid, resourceVersion };
-    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions };
+    const body = { apiVersion: 'v1', kind: 'DeleteOptions', preconditions, propagationPolicy };
     try {
       await this.#write({ ...callOf('delete', 'DELETE', resource, ref), body }, options);
     } catch (error) {

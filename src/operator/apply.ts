@@ -60,11 +60,13 @@ export async function applyJobs(
   { applier, caches, client }: { applier: Applier; caches: Caches; client: KubeClient },
 ): Promise<void> {
   for (const { metadata } of obsolete) {
-    await client.delete(jobs, metadata, { ...(metadata.uid !== undefined && { uid: metadata.uid }) });
+    // Kubernetes' default for Jobs leaves their pods behind, with the token.
+    const options = { propagationPolicy: 'Background' } as const;
+    await client.delete(jobs, metadata, { ...options, ...(metadata.uid !== undefined && { uid: metadata.uid }) });
   }
   // A Job cannot be changed, and the name stands for what it is to do.
   const isLive = (job: Job): boolean => live.some(({ metadata }) => metadata.name === job.metadata.name);
-  for (const job of wanted.filter((one) => !isLive(one))) {
+  for (const job of wanted.filter((one) => !isLive(one) && !caches.jobs.isBehind(one.metadata))) {
     const { object } = await applier.apply(jobs, job, undefined);
     caches.jobs.noteWrite(object);
   }

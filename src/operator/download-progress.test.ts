@@ -9,6 +9,8 @@ const downloading: Pod = replicaPod(
   { initContainerStatuses: [{ name: 'download', ready: false, restartCount: 0, state: { running } }] },
 );
 
+const unread: LogTail = async () => await Promise.reject(new Error('no'));
+
 describe('downloadedPercent', () => {
   test.each([
     ['Downloading org/model at commit 0e9e: 3 files, 16.1 GB.\n', 0],
@@ -17,16 +19,17 @@ describe('downloadedPercent', () => {
     ['Downloaded 999 % (1 of 1 GB).\n', 100],
     ['', 0],
   ])('of a log that ends in %j is %s', async (log, percent) => {
-    expect(await downloadedPercent([downloading], async () => await Promise.resolve(log))).toBe(percent);
+    expect(await downloadedPercent([downloading], async () => await Promise.resolve(log), 40)).toBe(percent);
   });
 
-  test('a log that cannot be read says nothing yet', async () => {
-    expect(await downloadedPercent([downloading], async () => await Promise.reject(new Error('no')))).toBe(0);
+  test('a log that cannot be read says nothing new', async () => {
+    expect(await downloadedPercent([downloading], unread, 40)).toBe(40);
+    expect(await downloadedPercent([downloading], unread, undefined)).toBe(0);
   });
 
   test('where nothing downloads no log is read', async () => {
     const tail = jest.fn<LogTail>();
-    expect(await downloadedPercent([replicaPod({ state: { running } })], tail)).toBeUndefined();
+    expect(await downloadedPercent([replicaPod({ state: { running } })], tail, 40)).toBeUndefined();
     expect(tail).not.toHaveBeenCalled();
   });
 
@@ -38,6 +41,6 @@ describe('downloadedPercent', () => {
         containerStatuses: [{ name: 'download', ready: false, restartCount: 0, state: { running } }],
       },
     );
-    expect(await downloadedPercent([job], async () => await Promise.resolve('Downloaded 20 %'))).toBe(20);
+    expect(await downloadedPercent([job], async () => await Promise.resolve('Downloaded 20 %'), 10)).toBe(20);
   });
 });

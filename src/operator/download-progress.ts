@@ -14,12 +14,17 @@ export function isDownloading({ metadata, status }: Pod): boolean {
 
 /**
  * Returns how much of the model the first of `pods` that downloads has, in percent and steps of 10; undefined where none
- * downloads. What cannot be read counts as nothing yet. Never rejects.
+ * downloads. What cannot be read is as it was `shown`. Never rejects.
  */
-export async function downloadedPercent(pods: readonly Pod[], tail: LogTail): Promise<number | undefined> {
+export async function downloadedPercent(
+  pods: readonly Pod[],
+  tail: LogTail,
+  shown: number | undefined,
+): Promise<number | undefined> {
   const pod = pods.find(isDownloading);
   if (pod === undefined) return undefined;
-  const text = await tail(pod, DOWNLOAD_CONTAINER).catch(() => '');
+  const text = await tail(pod, DOWNLOAD_CONTAINER).catch(() => undefined);
+  if (text === undefined) return shown ?? 0;
   const last = [...text.matchAll(/^Downloaded (\d{1,3}) %/gm)].at(-1)?.[1];
   return Math.min(100, Math.floor(Number(last ?? 0) / 10) * 10);
 }

@@ -120,11 +120,12 @@ export async function readLog(
   client: Pick<KubeClient, 'getText'>,
   { namespace = '', name }: ObjectReference,
   query: { container: string; previous?: string; tailLines: string },
+  timeoutMs = READ_TIMEOUT_MS,
 ): Promise<string> {
   return await client.getText(
     `/api/v1/namespaces/${namespace}/pods/${name}/log`,
     { ...query, limitBytes: '262144' },
     // Not the client's own timeout, after which it distrusts its connections: they are not to blame for a kubelet.
-    { signal: AbortSignal.timeout(READ_TIMEOUT_MS) },
+    { signal: AbortSignal.timeout(timeoutMs) },
   );
 }

@@ -2,7 +2,16 @@ import { describe, expect, test } from '@jest/globals';
 import { hardwareProfile, INSTALL, observation } from '../../test/support/resources.ts';
 import type { Deployment } from '../api/kubernetes.ts';
 import type { ManagedFieldsEntry } from '../kube/types.ts';
+import type { Observation } from './gather.ts';
 import { plan } from './plan.ts';
+import { modelHash } from './preflight/resolve.ts';
+
+/** As where we own a whole pod template. */
+const OWNS_TEMPLATE: ManagedFieldsEntry = {
+  manager: 'infer',
+  operation: 'Apply',
+  fieldsV1: { 'f:spec': { 'f:template': {} } },
+};
 
 /** The live Deployment of `chat`, whose `replicas` the given managers own. */
 function live(replicas: number, managers: string[], owner = 'uid-chat'): Deployment {
@@ -113,5 +122,58 @@ describe('plan', () => {
     expect(planned.children?.deployment).toEqual(first.children?.deployment);
     expect(JSON.stringify(planned.children?.networkPolicy)).toContain('8080');
     expect(planned.template?.update?.reasons).toEqual(['InferVersion', 'InstallSettings']);
+  });
+
+  describe('where the model is looked up', () => {
+    const looking = { ...INSTALL, preflight: true };
+    const model = { specHash: modelHash(observation().resource), commit: 'f'.repeat(40) };
+
+    /** What is seen once the plan for a model that is known was carried out. */
+    function carriedOut(): Observation {
+      const before = observation({ resource: { ...observation().resource, status: { model } } });
+      const { children, template } = plan(before, looking, NOW);
+      if (!children?.deployment || !template) throw new Error('nothing was planned');
+      return {
+        ...before,
+        revisions: [template.revision],
+        children: { ...before.children, deployment: children.deployment },
+      };
+    }
+
+    test('nothing of a new one is made before the answer', () => {
+      const planned = plan(observation(), looking, NOW);
+      expect(planned.held?.reason).toBe('Resolving');
+      expect(planned.children?.deployment).toBeUndefined();
+      expect(planned.jobs?.wanted).toHaveLength(1);
+    });
+
+    test('what runs goes on where the status has lost the facts, whatever the hub says, and is not called newer', () => {
+      const seen = carriedOut();
+      const planned = plan({ ...seen, resource: observation().resource }, looking, NOW);
+      expect(planned.held).toBeUndefined();
+      expect(planned.jobs?.wanted).toHaveLength(1);
+      expect(planned.template?.update).toBeUndefined();
+      expect(planned.children?.deployment?.spec.template).toEqual(seen.children.deployment?.spec.template);
+    });
+
+    test('what an Infer of before runs is taken over as it is, also where its model would be refused now', () => {
+      const conditions = [
+        { type: 'Accepted', status: 'True' as const, reason: 'Valid', message: '', lastTransitionTime: '' },
+      ];
+      const former = plan(observation(), INSTALL, NOW).children?.deployment;
+      const deployment = former && {
+        ...former,
+        metadata: { ...former.metadata, annotations: {}, managedFields: [OWNS_TEMPLATE] },
+      };
+      const status = { observedGeneration: 1, conditions };
+      const resource = { ...observation().resource, status };
+      const seen = observation({ resource, children: { ...observation().children, deployment } });
+      const planned = plan(seen, looking, NOW);
+      expect(planned.held).toBeUndefined();
+      expect(planned.children?.deployment?.spec.template).toEqual(former?.spec.template);
+      // With a change that it had not seen, it is not what the user asks for.
+      const edited = { ...resource, metadata: { ...resource.metadata, generation: 2 } };
+      expect(plan({ ...seen, resource: edited }, looking, NOW).held?.reason).toBe('Resolving');
+    });
   });
 });

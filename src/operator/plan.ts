@@ -5,10 +5,12 @@ import type {
   Job,
   NetworkPolicy,
   PersistentVolumeClaim,
+  PodTemplate,
   PodDisruptionBudget,
   Service,
 } from '../api/kubernetes.ts';
-import { RECONCILER_MANAGER, REVISION_ANNOTATION } from '../api/labels.ts';
+import { RECONCILER_MANAGER } from '../api/labels.ts';
+import { canonicalJson } from '../kube/hash.ts';
 import { ownersOf } from '../kube/managed-fields.ts';
 import type { Problem } from './diagnose/context.ts';
 import { replicaContext } from './diagnose/replica-context.ts';
@@ -16,14 +18,14 @@ import type { Observation } from './gather.ts';
 import { notShareable, planCache } from './model-cache/plan.ts';
 import { modelMisfit, resolveModel, type ModelResolution } from './preflight/resolve.ts';
 import { aliasRefusal, conflictMessage, ownershipOf, profileRefusal, type Refusal } from './refusals.ts';
-import { planRollout } from './rollout.ts';
+import { planRollout, type Rollout } from './rollout.ts';
 import { buildDeployment, type InstallSettings } from './resources/deployment.ts';
 import { buildDisruptionBudget } from './resources/disruption-budget.ts';
 import { buildNetworkPolicy } from './resources/network-policy.ts';
 import { buildService } from './resources/service.ts';
 import { hasFailed } from './templates/failing.ts';
 import { planTemplate, type TemplatePlan } from './templates/plan-template.ts';
-import { withRevision } from './templates/revisions.ts';
+import { runningTemplate, withRevision } from './templates/revisions.ts';
 import { sourcesOf } from './templates/sources.ts';
 
 export interface Plan {
@@ -84,9 +86,11 @@ export function plan(observation: Observation, settings: PlanSettings, now: Date
   const refusal = aliasRefusal(observation) ?? profileRefusal(observation, settings.namespace);
   if (refusal || profile === undefined) return refused(refusal);
   const model = resolveModel(observation, profile, settings, now);
-  return model.problem
+  // What runs goes on without an answer: the hub may be away, or asked for the first time of what has long been served.
+  const running = runningTemplate(observation.resource, observation.revisions, observation.children.deployment);
+  return model.problem && running === undefined
     ? planLookUp(observation, settings, model, model.problem)
-    : planReplicas({ observation, profile, settings, model, now, turnIsFree });
+    : planReplicas({ observation, profile, settings, model, running, now, turnIsFree });
 }
 
 /** The children stay as they are, but are ours. */
@@ -125,6 +129,8 @@ interface ReplicasInput {
   profile: HardwareProfile;
   settings: PlanSettings;
   model: ModelResolution;
+  /** The template that runs, where the spec asks for it. */
+  running: PodTemplate | undefined;
   now: Date;
   turnIsFree: boolean;
 }
@@ -138,38 +144,73 @@ function planReplicas(input: ReplicasInput): Plan {
     gpuWaitSeconds: profile.spec.gpuWaitSeconds ?? GPU_WAIT_SECONDS,
     now,
   });
+  const built = render(input, strategy);
+  const { template, runs, refusal, misfit } = chosenTemplate(input, built);
+  if (refusal) return { ...refused(refusal), model };
+  const cache = misfit ? undefined : planCache(observation, profile, template.revision.data.template, settings, now);
+  const planned = {
+    waitsForDeletion: false,
+    model: misfit ? { ...model, verdict: { status: 'False' as const, ...misfit } } : model,
+    template,
+    jobs: {
+      wanted: [model.job, cache?.job].filter((job) => job !== undefined),
+      obsolete: [...model.obsolete, ...(cache?.obsolete ?? [])],
+    },
+  };
+  const others = { ...shared(resource, settings), ...(cache?.claim && { cacheClaim: cache.claim }) };
+  // A cache is filled again, where its Job was deleted, beside what runs.
+  const held = misfit ?? (runs ? undefined : cache?.problem);
+  if (held) return { ...planned, ...lookAgain(cache?.lookAgainMs), held, mayScaleDown: true, children: others };
+  const deployment = withRevision(built, template.revision);
+  return { ...planned, ...lookAgain(lookAgainMs ?? model.lookAgainMs), children: { ...others, deployment } };
+}
+
+/** What would be made now; without facts nothing newer can be. */
+function render(
+  { observation, profile, settings, model, running }: ReplicasInput,
+  strategy: Rollout['strategy'],
+): Deployment {
+  const { resource, catalogueEngine, children } = observation;
   const built = buildDeployment({
     resource,
     profile: profile.spec,
-    catalogueEngine: observation.catalogueEngine,
+    catalogueEngine,
     replicas: replicasToSend(children.deployment),
     strategy,
     known: model.known,
     install: settings,
   });
-  const template = templateOf(input, built);
-  const wanted = template.revision.data.template;
-  const message = notShareable(resource, profile, wanted);
-  if (message !== undefined) return refused({ reason: 'CacheNotShareable', message });
-  // What runs already is not judged again, by an edited profile or a newer Infer.
-  const misfit = runs(children.deployment, template) ? undefined : modelMisfit(observation, profile, model.known);
-  const cache = misfit ? undefined : planCache(observation, profile, wanted, settings, now);
-  const planned = {
-    waitsForDeletion: false,
-    model: misfit ? { ...model, verdict: { status: 'False' as const, ...misfit } } : model,
-    template,
-    jobs: { wanted: cache ? [cache.job] : [], obsolete: [...model.obsolete, ...(cache?.obsolete ?? [])] },
-  };
-  const others = { ...shared(resource, settings), ...(cache?.claim && { cacheClaim: cache.claim }) };
-  const held = misfit ?? cache?.problem;
-  if (held) return { ...planned, ...lookAgain(cache?.lookAgainMs), held, mayScaleDown: true, children: others };
-  const deployment = withRevision(built, template.revision);
-  return { ...planned, ...lookAgain(lookAgainMs), children: { ...others, deployment } };
+  return model.problem && running ? { ...built, spec: { ...built.spec, template: running } } : built;
 }
 
+interface Choice {
+  template: TemplatePlan;
+  /** The Deployment has it already. */
+  runs: boolean;
+  refusal?: Refusal;
+  misfit?: Problem;
+}
+
+/** A template that nobody asked for and that cannot be had is not taken: what runs goes on. */
+function chosenTemplate(input: ReplicasInput, built: Deployment): Choice {
+  const first = judged(input, templateOf(input, built, true));
+  return (first.refusal ?? first.misfit) ? judged(input, templateOf(input, built, false)) : first;
+}
+
+function judged({ observation, profile, model, running }: ReplicasInput, template: TemplatePlan): Choice {
+  // What runs already is not judged again, by an edited profile or a newer Infer.
+  const runs = running !== undefined && canonicalJson(template.revision.data.template) === canonicalJson(running);
+  const message = notShareable(observation, profile, template.revision.data.template);
+  if (message !== undefined) return { template, runs, refusal: { reason: 'CacheNotShareable', message } };
+  const misfit = runs ? undefined : modelMisfit(observation, profile, model.known);
+  return { template, runs, ...(misfit && { misfit }) };
+}
+
+/** `unasked`: what is newer may be taken without a change of the spec. */
 function templateOf(
   { observation, profile, settings, model, turnIsFree }: ReplicasInput,
   built: Deployment,
+  unasked: boolean,
 ): TemplatePlan {
   return planTemplate({
     resource: observation.resource,
@@ -178,18 +219,14 @@ function templateOf(
     commit: model.known?.commit,
     revisions: observation.revisions,
     deployment: observation.children.deployment,
-    failed: hasFailed(observation.children.deployment, observation.pods, replicaContext(observation)),
-    auto: profile.spec.rollout === 'Auto',
+    failed: unasked && hasFailed(observation.children.deployment, observation.pods, replicaContext(observation)),
+    auto: unasked && profile.spec.rollout === 'Auto',
     turnIsFree,
   });
 }
 
 function lookAgain(lookAgainMs: number | undefined): Pick<Plan, 'lookAgainMs'> {
   return lookAgainMs === undefined ? {} : { lookAgainMs };
-}
-
-function runs(deployment: Deployment | undefined, { revision }: TemplatePlan): boolean {
-  return deployment?.metadata.annotations?.[REVISION_ANNOTATION] === revision.metadata.name;
 }
 
 /**

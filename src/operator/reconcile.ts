@@ -37,6 +37,8 @@ const DELETION_RETRY_MS = 2_000;
 const LOG_RETRY_MS = 2_000;
 /** From one look at the progress of a download to the next. */
 const PROGRESS_MS = 5_000;
+/** A node that was lost must not hold up the passes of other deployments. */
+const PROGRESS_TIMEOUT_MS = 1_000;
 
 export interface ReconcileContext {
   caches: Caches;
@@ -105,12 +107,14 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
 
 /** What the logs of the pods tell: why engines failed, and how far a download is. */
 async function readLogs(
-  { pods, jobPods }: Observation,
+  { pods, jobPods, resource }: Observation,
   { client, engineLogs }: ReconcileContext,
 ): Promise<Pick<StatusInput, 'engineCauses' | 'downloadedPercent'> & { lookAgainMs: number[] }> {
   const { causes: engineCauses, unread } = await engineLogs.causesOf(pods);
-  const tail: LogTail = async (pod, container) => await readLog(client, pod.metadata, { container, tailLines: '10' });
-  const percent = await downloadedPercent([...pods, ...jobPods], tail);
+  const tail: LogTail = async (pod, container) =>
+    await readLog(client, pod.metadata, { container, tailLines: '10' }, PROGRESS_TIMEOUT_MS);
+  const shown = resource.status?.model?.downloadedPercent;
+  const percent = await downloadedPercent([...pods, ...jobPods], tail, shown);
   const lookAgainMs = [...(unread ? [LOG_RETRY_MS] : []), ...(percent === undefined ? [] : [PROGRESS_MS])];
   return { engineCauses, downloadedPercent: percent, lookAgainMs };
 }

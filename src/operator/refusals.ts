@@ -65,7 +65,12 @@ export function ownershipOf({ resource, children }: Observation): { foreign?: Ku
     if (owner === undefined && child.metadata.labels?.[DEPLOYMENT_UID_LABEL] === resource.metadata.uid) continue;
     const predecessor = owner?.kind === resource.kind && owner?.name === resource.metadata.name;
     if (owner?.uid !== resource.metadata.uid && !predecessor) return { foreign: { ...child, kind }, going };
-    if (owner?.uid !== resource.metadata.uid || child.metadata.deletionTimestamp !== undefined) going = true;
+    going ||= owner?.uid !== resource.metadata.uid || isWaitedFor(kind, child);
   }
   return { going };
+}
+
+/** Pods hold a claim that somebody deleted: to wait for it would be to wait for oneself. */
+function isWaitedFor(kind: string, { metadata }: KubeObject): boolean {
+  return metadata.deletionTimestamp !== undefined && kind !== 'PersistentVolumeClaim';
 }

@@ -146,7 +146,7 @@ function conditions(
   const suspended = decision.reason === 'Suspended';
   const available = hintingAtUpdate(availableVerdict(ready, suspended, problem), progressing, plan.template?.update);
   const verdicts: [ConditionType, Verdict][] = [
-    ['Ready', readyVerdict({ accepted, model, available }, ready, desired)],
+    ['Ready', readyVerdict({ accepted, available, ...(plan.held && { model }) }, ready, desired)],
     ['Accepted', accepted],
     ['ModelResolved', model],
     ['Available', available],

@@ -80,13 +80,13 @@ function stuckVerdict({ deployment, problem }: ProgressInput, moving: boolean): 
 
 /** The summary: the first of the others that fails, else whether all or only some serve. */
 export function readyVerdict(
-  { accepted, model, available }: { accepted: Verdict; model: Verdict; available: Verdict },
+  { accepted, model, available }: { accepted: Verdict; model?: Verdict; available: Verdict },
   ready: number,
   desired: number,
 ): Verdict {
   if (accepted.status === 'False') return accepted;
-  // While the answer is still to come, the replicas of a former spec go on serving.
-  if (model.status === 'False') return model;
+  // Where it holds the spec back. While the answer is still to come, the replicas of a former spec go on serving.
+  if (model?.status === 'False') return model;
   if (available.status === 'False') return available;
   return ready < desired
     ? {

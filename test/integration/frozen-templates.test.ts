@@ -348,6 +348,10 @@ describe('an upgrade of Infer', () => {
       for (const { metadata } of await revisionsOf(name)) await client.delete(controllerRevisions, metadata);
       const change = { metadata: { annotations: { 'infer.dev/revision': null } } };
       await client.patch(deployments, { namespace, name: `infer-${name}` }, change, { type: 'merge' });
+      const resource = await client.get(inferenceDeployments, { namespace, name });
+      const conditions = resource?.status?.conditions?.filter(({ type }) => type !== 'ModelResolved');
+      const options = { type: 'merge', subresource: 'status' } as const;
+      await client.patch(inferenceDeployments, { namespace, name }, { status: { conditions } }, options);
     }
     const before = await Promise.all(names.map(deploymentOf));
     proxy.reset();

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { InferenceDeployment, InferenceDeploymentSpec } from '../../src/api/generated/inference-deployment.ts';
 import type { Deployment, Job, Pod } from '../../src/api/kubernetes.ts';
-import { deployments, hardwareProfiles, inferenceDeployments, jobs } from '../../src/api/resources.ts';
+import { deployments, hardwareProfiles, inferenceDeployments, jobs, pods } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { PreflightResult } from '../../src/preflight/result.ts';
 import { startFaultProxy, type FaultProxy } from '../faults/proxy.ts';
@@ -105,8 +105,13 @@ describe('preflight', () => {
     await readyReason(client, namespace, 'Serving', 'typo');
     await eventually(async () => {
       expect((await jobsOf('typo')).map(({ metadata }) => metadata.uid)).not.toContain(asked?.metadata.uid);
-    });
-  }, 60_000);
+      // Nor its pod, which would go on asking.
+      const { items } = await client.list(pods, { namespace, labelSelector: 'infer.dev/deployment=typo' });
+      const owners = items.flatMap(({ metadata }) => metadata.ownerReferences?.map(({ uid }) => uid) ?? ['none']);
+      expect(owners).not.toContain('none');
+      expect(owners).not.toContain(asked?.metadata.uid);
+    }, 90_000);
+  }, 120_000);
 
   test('while a new model is looked up and when it is refused the old one serves; the spec set back changes nothing', async () => {
     answer((model) => (model === 'org/next' ? undefined : { facts: FOUND }));
@@ -129,6 +134,30 @@ describe('preflight', () => {
     await readyReason(client, namespace, 'Serving', 'steady');
     expect((await child('steady'))?.metadata.generation).toBe(before);
     expect(proxy.writes({ resource: 'jobs', namespace }).filter(({ verb }) => verb === 'apply')).toEqual([]);
+  }, 60_000);
+
+  test('what runs goes on where its status is lost and the hub is away', async () => {
+    answer(() => ({ facts: FOUND }));
+    await createDeployment(client, namespace, 'lost');
+    await readyReason(client, namespace, 'Serving', 'lost');
+    const away: PreflightResult = { failure: { reason: 'HubUnreachable', message: 'The hub does not answer.' } };
+    answer(() => away);
+    for (const job of await jobsOf('lost')) {
+      await client.delete(jobs, { namespace, name: job.metadata.name }, { propagationPolicy: 'Background' });
+    }
+    const gone = { status: { model: null } };
+    await client.patch(inferenceDeployments, { namespace, name: 'lost' }, gone, {
+      type: 'merge',
+      subresource: 'status',
+    });
+    const lost = await modelReason('lost', 'HubUnreachable');
+    expect(lost.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'True' });
+    await edit('lost', { minReplicas: 2 });
+    await eventually(async () => expect((await child('lost'))?.status?.readyReplicas).toBe(2));
+    expect((await child('lost'))?.spec.template.spec.initContainers?.[0]?.env).toContainEqual({
+      name: 'INFER_MODEL_REVISION',
+      value: FOUND.commit,
+    });
   }, 60_000);
 
   test('a suspended deployment goes down also while its new model is refused', async () => {

@@ -163,7 +163,7 @@ export interface HardwareProfileSpecModelCacheClaim {
    */
   storageClassName?: string;
   /**
-   * accessMode is ReadWriteMany (replicas on any node) or ReadWriteOnce (all replicas on one node: a deployment then has maxReplicas 1, or the profile a nodeSelector with kubernetes.io/hostname). Default ReadWriteMany. Example ReadWriteMany.
+   * accessMode is ReadWriteMany (replicas on any node) or ReadWriteOnce (all on one node, which the profile's nodeSelector names by kubernetes.io/hostname). Default ReadWriteMany. Example ReadWriteMany.
    */
   accessMode?: 'ReadWriteMany' | 'ReadWriteOnce';
 }

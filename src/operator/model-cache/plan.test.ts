@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { hardwareProfile, inferenceDeployment, INSTALL, observation } from '../../../test/support/resources.ts';
-import type { Deployment, DeploymentStatus, Job, Pod } from '../../api/kubernetes.ts';
+import type { HardwareProfile } from '../../api/generated/hardware-profile.ts';
+import type { Deployment, DeploymentStatus, Job, PersistentVolumeClaim, Pod } from '../../api/kubernetes.ts';
 import type { InferenceDeployment } from '../../api/generated/inference-deployment.ts';
 import type { Observation } from '../gather.ts';
 import { buildDeployment } from '../resources/deployment.ts';
@@ -30,16 +31,27 @@ function deploymentOf(resource: InferenceDeployment, model: KnownModel, on = pro
   });
 }
 
-/** The cache of the pods that are made of this model. */
-function cacheOf(parts: Partial<Observation>, model: KnownModel, on = profile): CachePlan | undefined {
-  const seen = observation(parts);
-  return planCache(seen, on, deploymentOf(seen.resource, model, on).spec.template, INSTALL, NOW);
+const CLAIM: PersistentVolumeClaim = {
+  metadata: { name: 'infer-chat-models', uid: 'claim-1' },
+  spec: { accessModes: ['ReadWriteMany'], resources: { requests: { storage: '500Gi' } } },
+};
+
+/** With a claim, unless `parts` have other children. */
+function seen(parts: Partial<Observation>): Observation {
+  const usual = observation();
+  return { ...usual, children: { ...usual.children, cacheClaim: CLAIM }, ...parts };
 }
 
-function planned(parts: Partial<Observation> = {}, model: KnownModel = known): CachePlan {
+/** The cache of the pods that are made of this model. */
+function cacheOf(parts: Partial<Observation>, model: KnownModel, on = profile): CachePlan {
+  const observed = seen(parts);
+  return planCache(observed, on, deploymentOf(observed.resource, model, on).spec.template, INSTALL, NOW);
+}
+
+function planned(parts: Partial<Observation> = {}, model: KnownModel = known): CachePlan & { job: Job } {
   const cache = cacheOf(parts, model);
-  if (cache === undefined) throw new Error('there is no cache');
-  return cache;
+  if (cache.job === undefined) throw new Error('there is no Job');
+  return { ...cache, job: cache.job };
 }
 
 function live(job: Job, finished = false): Job {
@@ -52,7 +64,7 @@ function env(job: Job): Record<string, string | undefined> {
   return Object.fromEntries((container?.env ?? []).map(({ name, value }) => [name, value]));
 }
 
-function folderOf({ job }: CachePlan): string {
+function folderOf({ job }: { job: Job }): string {
   return env(job)['INFER_MODEL_DIRECTORY']?.split('/').at(-1) ?? 'none';
 }
 
@@ -60,14 +72,30 @@ function folderOf({ job }: CachePlan): string {
 function running(status: DeploymentStatus): Partial<Observation> {
   const deployment: Deployment = { ...deploymentOf(inferenceDeployment(), known), status };
   deployment.metadata.generation = 3;
-  return { children: { ...observation().children, deployment } };
+  return { children: { ...observation().children, cacheClaim: CLAIM, deployment } };
 }
 
 describe('planCache', () => {
-  test('there is none for an emptyDir, nor for a model that comes from a volume', () => {
-    expect(cacheOf({}, known, hardwareProfile())).toBeUndefined();
+  test('there is none for an emptyDir, nor for a model that comes from a volume; a Job of before goes', () => {
+    const before = live(planned().job);
+    expect(cacheOf({ jobs: [before] }, known, hardwareProfile())).toEqual({ obsolete: [before] });
     const resource = inferenceDeployment({ model: { claim: { name: 'weights' } } });
-    expect(cacheOf({ resource }, known)).toBeUndefined();
+    expect(cacheOf({ resource }, known)).toEqual({ obsolete: [] });
+  });
+
+  test('the Job waits for the claim, and another claim, empty as it is, has another Job', () => {
+    const first = cacheOf({ children: observation().children }, known);
+    expect(first).toMatchObject({ claim: { kind: 'PersistentVolumeClaim' }, problem: { reason: 'Downloading' } });
+    expect(first.job).toBeUndefined();
+    const lost = { ...CLAIM, metadata: { ...CLAIM.metadata, uid: 'claim-2' } };
+    const again = planned({ children: { ...observation().children, cacheClaim: lost } });
+    expect(again.job.metadata.name).not.toBe(planned().job.metadata.name);
+  });
+
+  test('a Job that Kubernetes gave up has brought nothing', () => {
+    const failed = live(planned().job, true);
+    failed.status = { conditions: [{ type: 'Failed', status: 'True' }] };
+    expect(planned({ jobs: [failed] }).problem).toBeDefined();
   });
 
   test("the claim is the deployment's own, and a Job fills it where the GPUs are, without one", () => {
@@ -155,28 +183,31 @@ describe('planCache', () => {
   });
 });
 
+function said(on: HardwareProfile, madeOn = on, cacheClaim?: PersistentVolumeClaim): string | undefined {
+  const resource = inferenceDeployment();
+  const observed = observation({ resource, children: { ...observation().children, cacheClaim } });
+  return notShareable(observed, on, deploymentOf(resource, known, madeOn).spec.template);
+}
+
 describe('notShareable', () => {
   const once = hardwareProfile({
     modelCache: { type: 'PersistentVolumeClaim', claim: { ...claim, accessMode: 'ReadWriteOnce' } },
   });
+  const oneNode = { ...once, spec: { ...once.spec, nodeSelector: { 'kubernetes.io/hostname': 'gpu-1' } } };
 
-  function said(maxReplicas: number, on = once, madeOn = on): string | undefined {
-    const resource = inferenceDeployment({ maxReplicas });
-    return notShareable(resource, on, deploymentOf(resource, known, madeOn).spec.template);
-  }
-
-  test('several replicas cannot share a volume of one node', () => {
-    expect(said(2)).toContain('Set maxReplicas to 1');
+  test('a volume of one node is refused where nothing keeps replicas and download there', () => {
+    expect(said(once)).toContain('Choose another profile');
+    expect(said(oneNode)).toBeUndefined();
+    expect(said(profile)).toBeUndefined();
   });
 
-  test('one replica can, and several on one node, or on a volume of all', () => {
-    expect(said(1)).toBeUndefined();
-    const oneNode = { ...once, spec: { ...once.spec, nodeSelector: { 'kubernetes.io/hostname': 'gpu-1' } } };
-    expect(said(2, oneNode)).toBeUndefined();
-    expect(said(2, profile)).toBeUndefined();
+  test('what counts is the claim that there is, whatever the profile says now', () => {
+    expect(said(once, once, CLAIM)).toBeUndefined();
+    const own = { ...CLAIM, spec: { ...CLAIM.spec, accessModes: ['ReadWriteOnce'] } };
+    expect(said(profile, profile, own)).toBeDefined();
   });
 
   test('pods that were made without a cache need not share the one that the profile has now', () => {
-    expect(said(2, once, hardwareProfile())).toBeUndefined();
+    expect(said(once, hardwareProfile())).toBeUndefined();
   });
 });

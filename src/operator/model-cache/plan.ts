@@ -2,10 +2,8 @@
  * Pure: a profile with a claim as its model cache → the claim, the Job that fills it, and whether it has done so. Until
  * then no replica of the model starts.
  */
-import { effectiveSpec } from '../../api/defaults.ts';
-import type { InferenceDeployment } from '../../api/generated/inference-deployment.ts';
 import {
-  isFinished,
+  isComplete,
   isObserved,
   isRollingOut,
   type Deployment,
@@ -30,7 +28,8 @@ type Profile = NonNullable<Observation['profile']>;
 export interface CachePlan {
   /** Absent where the profile gives none any more: then there is one, for the template was made with it. */
   claim?: PersistentVolumeClaim;
-  job: Job;
+  /** Absent until the claim is there. */
+  job?: Job;
   /** Jobs for other models, to be deleted. */
   obsolete: Job[];
   /** What keeps replicas from being started; absent once the model is there. */
@@ -41,34 +40,39 @@ export interface CachePlan {
 
 /** Returns the message for a claim that the replicas of `template` could not share; undefined where they can, or share none. */
 export function notShareable(
-  resource: InferenceDeployment,
+  { resource, children }: Observation,
   profile: Profile,
   template: PodTemplate,
 ): string | undefined {
-  const claim = filesOf(template) && cacheClaimOf(resource, profile.spec);
-  if (claim?.accessMode !== 'ReadWriteOnce' || effectiveSpec(resource.spec).maxReplicas === 1) return undefined;
-  if (profile.spec.nodeSelector?.['kubernetes.io/hostname'] !== undefined) return undefined;
-  return `The model cache of profile ${profile.metadata.name} can be read on one node only (ReadWriteOnce). Set maxReplicas to 1 or choose another profile; the platform team can give it ReadWriteMany.`;
+  const claim = cacheClaimOf(resource, profile.spec);
+  const modes = children.cacheClaim?.spec.accessModes ?? (claim && buildCacheClaim(resource, claim).spec.accessModes);
+  if (filesOf(template) === undefined || modes?.includes('ReadWriteOnce') !== true) return undefined;
+  if (template.spec.nodeSelector?.['kubernetes.io/hostname'] !== undefined) return undefined;
+  return `The model cache of profile ${profile.metadata.name} can be used on one node only (ReadWriteOnce), and nothing keeps replicas and download there. Choose another profile; the platform team can give it ReadWriteMany, or a nodeSelector with kubernetes.io/hostname.`;
 }
 
-/** Returns what to do for the cache that `template` reads, the one to run; undefined where it reads none. */
+/** Returns what to do for the cache that `template` reads, the one to run. */
 export function planCache(
   observation: Observation,
   profile: Profile,
   template: PodTemplate,
   install: InstallSettings,
   now: Date,
-): CachePlan | undefined {
-  const { resource, children, jobs } = observation;
+): CachePlan {
+  const { resource, children } = observation;
+  const jobs = jobsFor(observation.jobs, FETCH_COMPONENT);
   const files = filesOf(template);
-  if (files === undefined) return undefined;
-  const claim = cacheClaimOf(resource, profile.spec);
+  if (files === undefined) return { obsolete: jobs };
+  const spec = cacheClaimOf(resource, profile.spec);
+  const claim = spec && { claim: buildCacheClaim(resource, spec) };
+  const volume = children.cacheClaim?.metadata.uid;
+  // What was in a claim that is lost is lost: the Job for another one has another name.
+  if (volume === undefined) return { ...claim, obsolete: jobs, problem: NOT_YET };
   const keep = keptFolders(children.deployment, files);
-  const job = buildFetchJob({ resource, profile: profile.spec, files, keep, install });
+  const job = buildFetchJob({ resource, profile: profile.spec, files, volume, keep, install });
   const live = jobs.find(({ metadata }) => metadata.name === job.metadata.name);
-  const obsolete = jobsFor(jobs, FETCH_COMPONENT).filter((other) => other !== live);
-  const planned = { ...(claim && { claim: buildCacheClaim(resource, claim) }), job, obsolete };
-  if (live && isFinished(live)) return planned;
+  const planned = { ...claim, job, obsolete: jobs.filter((other) => other !== live) };
+  if (live && isComplete(live)) return planned;
   const pods = observation.jobPods.filter(({ metadata }) =>
     metadata.ownerReferences?.some(({ uid }) => uid === live?.metadata.uid),
   );
@@ -76,6 +80,8 @@ export function planCache(
   const told = steady(problem, resource.status?.conditions);
   return { ...planned, problem: told, ...(pods.length === 0 && { lookAgainMs: NO_POD_MS }) };
 }
+
+const NOT_YET: Problem = { reason: 'Downloading', message: 'The model is downloaded before replicas start.' };
 
 /** Only while no rollout is under way is it known that replicas read no folders but those of the template. */
 function keptFolders(deployment: Deployment | undefined, { model, adapters }: ModelFiles): string[] | undefined {

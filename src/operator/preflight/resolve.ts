@@ -144,6 +144,8 @@ function fit(observation: Observation, profile: Profile, model: ModelStatus): Pr
 function modelStatus(facts: ModelFacts, specHash: string): ModelStatus {
   const { totalBytes: _bytes, adapters, ...shown } = facts;
   const known = Object.entries(shown).filter(([, value]) => value !== undefined);
-  const pinned = adapters.map(({ name, commit, rank }) => ({ name, commit, rank }));
+  // By name, since a hostile answer may name one twice.
+  const byName = new Map(adapters.map(({ name, commit, rank }) => [name, { name, commit, rank }]));
+  const pinned = [...byName.values()];
   return { specHash, ...Object.fromEntries(known), ...(pinned.length > 0 && { adapters: pinned }) };
 }

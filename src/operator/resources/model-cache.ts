@@ -40,17 +40,19 @@ export interface FetchInput {
   resource: InferenceDeployment;
   profile: HardwareProfileSpec;
   files: ModelFiles;
+  /** UID of the claim. */
+  volume: string;
   /** Folders of the claim that somebody may still read; undefined leaves all. */
   keep: readonly string[] | undefined;
   install: HubSettings & { image: string };
 }
 
-/** Returns the Job that downloads `files`; its name stands for them and the resource. */
-export function buildFetchJob({ resource, profile, files, keep, install }: FetchInput): Job {
+/** Returns the Job that downloads `files`; its name stands for them, the claim and the resource. */
+export function buildFetchJob({ resource, profile, files, volume, keep, install }: FetchInput): Job {
   const metadata = childMetadata(resource);
   const { model } = resource.spec;
   const { nodeSelector, tolerations, imagePullSecrets } = profile;
-  const hash = contentHash({ files, uid: resource.metadata.uid }).slice(0, 6);
+  const hash = contentHash({ files, volume, uid: resource.metadata.uid }).slice(0, 6);
   const kept = keep === undefined ? [] : [{ name: 'INFER_KEEP_FOLDERS', value: keep.join(',') }];
   return {
     apiVersion: 'batch/v1',

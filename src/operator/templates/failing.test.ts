@@ -16,6 +16,11 @@ const crashed = replicaPod({
   state: { waiting: { reason: 'CrashLoopBackOff' } },
   lastState: { terminated: { exitCode: 1, finishedAt: '2026-01-01T00:00:30Z' } },
 });
+const crashedOnce = replicaPod({
+  restartCount: 1,
+  state: { waiting: { reason: 'CrashLoopBackOff' } },
+  lastState: { terminated: { exitCode: 137, reason: 'OOMKilled', finishedAt: '2026-01-01T00:00:30Z' } },
+});
 const noImage = replicaPod({ state: { waiting: { reason: 'ErrImagePull', message: 'not found' } } });
 const loading = replicaPod({ state: { running: { startedAt: '2026-01-01T00:00:10Z' } } });
 const silent = replicaPod(
@@ -58,14 +63,15 @@ describe('hasFailed', () => {
     ['has no image', [noImage]],
     ['fits on no node', [noNode]],
     ['fails in different ways', [crashed, noImage]],
-    ['fails while a former revision serves', [newer(crashed), readyPod()]],
-  ])('where every replica of the newest revision %s', (_what, pods) => {
+  ])('where every replica %s', (_what, pods) => {
     expect(failed(pods)).toBe(true);
   });
 
   test.each<[string, Pod[]]>([
     ['serves', [readyPod()]],
     ['serves beside one that crashes', [crashed, readyPod()]],
+    ['is of a former revision and serves', [newer(crashed), readyPod()]],
+    ['ended once', [crashedOnce]],
     ['loads', [crashed, loading]],
     ['waits for a GPU', [noGpu]],
     ['does not answer, and may be busy', [silent]],

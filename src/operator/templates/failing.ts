@@ -3,33 +3,36 @@ import type { ReplicaReason } from '../../api/conditions.ts';
 import { isObserved, type Deployment, type Pod } from '../../api/kubernetes.ts';
 import type { ReplicaContext, ReplicaState } from '../diagnose/context.ts';
 import { podsRefused } from '../diagnose/deployment.ts';
-import { isOver, ofNewestRevision, outgrown } from '../diagnose/endings.ts';
+import { isOver } from '../diagnose/endings.ts';
 import { diagnoseReplica } from '../diagnose/replica.ts';
 
 /** A replica may run all the same, or be back with its node. */
 const MAY_RUN: readonly ReplicaReason[] = ['NotResponding', 'NodeLost'];
 /** Kubernetes has not placed it, and no wait for others makes it. */
 const NOWHERE: readonly ReplicaReason[] = ['NoMatchingNode', 'Unschedulable'];
+/** An engine that ends once may serve again. */
+const RESTARTS = 3;
 
 /**
- * Returns whether none of the replicas that `deployment` has of its newest revision serves or is on its way to: each fails,
+ * Returns whether nothing of `deployment` serves or is on its way to: each replica fails again and again, or has no place,
  * or Kubernetes refuses to make them.
  */
 export function hasFailed(deployment: Deployment | undefined, pods: readonly Pod[], context: ReplicaContext): boolean {
   if (deployment === undefined || !isObserved(deployment)) return false;
-  const newest = ofNewestRevision(pods.filter((pod) => !isOver(pod)));
-  const ended = podsRefused(deployment, context) ?? outgrown(pods, context);
-  if (newest.length === 0) return ended !== undefined;
-  return newest
-    .map((pod) => diagnoseReplica(pod, context))
-    .every((state) => isLost(state) || (ended && !serves(state)));
+  const live = pods.filter((pod) => !isOver(pod));
+  if (live.length === 0) return podsRefused(deployment, context) !== undefined;
+  return live.every((pod) => isLost(pod, diagnoseReplica(pod, context)));
 }
 
-function isLost({ phase, problem }: ReplicaState): boolean {
+function isLost(pod: Pod, { phase, problem }: ReplicaState): boolean {
   const reason = problem?.reason ?? 'Scheduling';
-  return NOWHERE.includes(reason) || (phase === 'failed' && !MAY_RUN.includes(reason));
+  return NOWHERE.includes(reason) || (phase === 'failed' && !MAY_RUN.includes(reason) && failsAgain(pod));
 }
 
-function serves({ phase }: ReplicaState): boolean {
-  return phase === 'ready' || phase === 'draining';
+function failsAgain({ status }: Pod): boolean {
+  const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+  const current = containers.find(({ state }) => state?.terminated?.exitCode !== 0);
+  if (current === undefined) return false;
+  const neverRan = current.state?.waiting !== undefined && current.lastState?.terminated === undefined;
+  return neverRan || current.restartCount >= RESTARTS;
 }

@@ -26,6 +26,8 @@ class World {
   revisions: ControllerRevision[] = [];
   deployment: Deployment | undefined;
   observedGeneration: number | undefined;
+  /** Those that are True. */
+  conditions = ['Accepted'];
 
   plan(inputs: Inputs): TemplatePlan {
     const {
@@ -106,7 +108,11 @@ class World {
     installed: InstallSettings;
   } {
     const resource = inferenceDeployment(spec);
-    if (this.observedGeneration !== undefined) resource.status = { observedGeneration: this.observedGeneration };
+    if (this.observedGeneration !== undefined) {
+      const condition = { status: 'True' as const, reason: '', message: '', lastTransitionTime: '' };
+      const conditions = this.conditions.map((type) => ({ type, ...condition }));
+      resource.status = { observedGeneration: this.observedGeneration, conditions };
+    }
     const profileSpec = hardwareProfile(profile).spec;
     const installed = { ...INSTALL, ...install };
     const input = { resource, profile: profileSpec, catalogueEngine, replicas: 0, strategy: SURGE, install: installed };
@@ -247,6 +253,24 @@ describe('a template whose replicas all fail', () => {
     expect(mended.update).toBeUndefined();
     expect(world.plan({ profile: { image } }).update?.reasons).toEqual(['HardwareProfile']);
   });
+
+  test('does not keep the one before from coming back as it was', () => {
+    const world = new World();
+    const before = world.pass();
+    const bad = { profile: { image: 'registry.example/vllm:nope' } };
+    world.pass({ ...bad, spec: ENGINE_B }, false);
+    expect(world.plan({ ...bad, failed: true }).revision.metadata.name).toBe(before.revision.metadata.name);
+  });
+
+  test('has the sources of its first time where it comes back, which Kubernetes lets nobody change', () => {
+    const world = new World();
+    const spec = { model: { claim: { name: 'weights' } } };
+    const first = world.pass({ spec });
+    world.pass({ ...NEWER_PROFILE, spec, failed: true });
+    const again = world.plan({ ...NEWER_INFER, spec, failed: true });
+    expect(again.revision.metadata.name).toBe(first.revision.metadata.name);
+    expect(again.revision.data).toEqual(first.revision.data);
+  });
 });
 
 describe('a template whose revision was deleted', () => {
@@ -282,6 +306,11 @@ describe('a template whose revision was deleted', () => {
     expect(imageOf(world.plan(NEWER_PROFILE).revision.data.template)).toBe('registry.example/vllm:v0.33.0');
     world.observedGeneration = 1;
     expect(imageOf(world.plan(NEWER_PROFILE).revision.data.template)).toBe('registry.example/vllm:v0.32.0');
+    // Since then the status may be that of a spec that is held back.
+    world.conditions = ['Accepted', 'ModelResolved'];
+    expect(imageOf(world.plan(NEWER_PROFILE).revision.data.template)).toBe('registry.example/vllm:v0.33.0');
+    world.conditions = [];
+    expect(imageOf(world.plan(NEWER_PROFILE).revision.data.template)).toBe('registry.example/vllm:v0.33.0');
   });
 });
 

@@ -9,6 +9,7 @@ import { canonicalJson } from '../../kube/hash.ts';
 import {
   hasSettledOn,
   holdsTurn,
+  isRevisionOf,
   nameOf,
   newestRevision,
   ownRevisions,
@@ -67,15 +68,16 @@ export function planTemplate(input: TemplateInput): TemplatePlan {
 
   const holds = known !== undefined && known === own[0] && holdsTurn(known, deployment);
   if (canonicalJson(frozen.template) === canonicalJson(rendered)) {
-    return { ...newestRevision(resource, own, frozen), standing: holds ? 'holds' : 'none' };
+    return { ...newestRevision(resource, own, frozen, holds), standing: holds ? 'holds' : 'none' };
   }
-  if (input.failed === true) {
+  // Of the live Deployment, which may have another template than the one that the spec asks for.
+  if (input.failed === true && isRevisionOf(deployment, nameOf(resource, frozen))) {
     return { ...newestRevision(resource, own, fresh, holds), standing: holds ? 'holds' : 'none' };
   }
   const standing = holds ? 'holds' : standingOf(input, frozen);
   if (auto && standing === 'holds') return { ...newestRevision(resource, own, fresh, true), standing };
   const reasons = [...newerThan(frozen.sources, sources), ...(standing === 'waits' ? ['WaitingForTurn'] : [])];
-  return { ...newestRevision(resource, own, frozen), update: { available: true, reasons }, standing };
+  return { ...newestRevision(resource, own, frozen, holds), update: { available: true, reasons }, standing };
 }
 
 /** Of a deployment that could take a newer template. One that does not serve would tell nothing about it. */

@@ -14,6 +14,7 @@ import { apiVersionOf } from '../../kube/types.ts';
 import { childMetadata } from '../resources/metadata.ts';
 import { revisionName, revisionPrefix } from '../resources/names.ts';
 import type { Sources } from './sources.ts';
+import { specKey } from './spec-key.ts';
 
 /** What a revision holds; Kubernetes lets nobody change it. */
 export interface Frozen {
@@ -58,7 +59,7 @@ function isReadable(data: Partial<Frozen> | undefined): boolean {
 
 /**
  * Returns the revision that makes `data` the newest of `own` (by ownRevisions), and those that are too many beside it.
- * `takenByItself`: nobody asked for it. That mark stays until the user asks for something else.
+ * `takenByItself`: nobody asked for it, and it has not settled yet.
  */
 export function newestRevision(
   resource: InferenceDeployment,
@@ -69,7 +70,7 @@ export function newestRevision(
   const name = nameOf(resource, data);
   const [newest] = own;
   const isNewest = newest?.metadata.name === name;
-  const marked = takenByItself || (isNewest && isTakenByItself(newest));
+  const same = own.find(({ metadata }) => metadata.name === name);
   return {
     revision: {
       apiVersion: apiVersionOf(controllerRevisions),
@@ -77,10 +78,11 @@ export function newestRevision(
       metadata: {
         ...childMetadata(resource),
         name,
-        ...(marked && { annotations: { [TAKEN_BY_ANNOTATION]: AUTO } }),
+        ...(takenByItself && { annotations: { [TAKEN_BY_ANNOTATION]: AUTO } }),
       },
       revision: isNewest ? newest.revision : (newest?.revision ?? 0) + 1,
-      data,
+      // Kubernetes lets nobody change it, and the sources of an equal template may have been others.
+      data: same?.data ?? data,
     },
     obsolete: own.filter(({ metadata }) => metadata.name !== name).slice(REVISIONS_KEPT - 1),
   };
@@ -93,7 +95,12 @@ export function holdsTurn(newest: TemplateRevision, deployment: Deployment | und
 
 /** Returns whether the Deployment has settled on the revision of this name. */
 export function hasSettledOn(deployment: Deployment | undefined, name: string): boolean {
-  return deployment?.metadata.annotations?.[REVISION_ANNOTATION] === name && hasSettled(deployment);
+  return deployment !== undefined && isRevisionOf(deployment, name) && hasSettled(deployment);
+}
+
+/** Returns whether the Deployment runs the revision of this name, or rolls it out. */
+export function isRevisionOf(deployment: Deployment | undefined, name: string): boolean {
+  return deployment?.metadata.annotations?.[REVISION_ANNOTATION] === name;
 }
 
 /** Returns the Deployment `built` with the template of `revision`. */
@@ -117,16 +124,27 @@ export function readBack(
   fresh: Frozen,
 ): Frozen | undefined {
   if (deployment === undefined) return undefined;
-  const { generation, name } = resource.metadata;
   const applied = deployment.metadata.annotations?.[REVISION_ANNOTATION];
   const isOfKey =
     applied === undefined
-      ? generation !== undefined && resource.status?.observedGeneration === generation
-      : applied.startsWith(revisionPrefix(name, fresh.key));
+      ? isOfFormerInfer(resource)
+      : applied.startsWith(revisionPrefix(resource.metadata.name, fresh.key));
   if (!isOfKey) return undefined;
   if (applied === nameOf(resource, fresh)) return fresh;
   const data = { key: fresh.key, template: ownedPart(deployment, RECONCILER_MANAGER, ['spec', 'template']) } as Frozen;
   return isReadable(data) ? data : undefined;
+}
+
+/**
+ * Returns whether the status was written by an Infer that knew no revisions, and had carried out the spec as it is: its
+ * Deployment is then what the user asked for. A later status tells nothing of the kind, since it is also written where the
+ * spec is held back.
+ */
+function isOfFormerInfer({ metadata: { generation }, status }: InferenceDeployment): boolean {
+  const { conditions = [], observedGeneration } = status ?? {};
+  const isFormer = conditions.every(({ type }) => type !== 'ModelResolved');
+  const isAccepted = conditions.some(({ type, status: is }) => type === 'Accepted' && is === 'True');
+  return generation !== undefined && observedGeneration === generation && isFormer && isAccepted;
 }
 
 /** Returns the name of the revision that holds `data`. */
@@ -136,4 +154,20 @@ export function nameOf({ metadata: { name } }: InferenceDeployment, { key, commi
 
 function isTakenByItself({ metadata }: TemplateRevision): boolean {
   return metadata.annotations?.[TAKEN_BY_ANNOTATION] === AUTO;
+}
+
+/**
+ * Returns the template that `deployment` runs or rolls out, where the spec of `resource` still asks for it; undefined for
+ * another, or where nothing tells.
+ */
+export function runningTemplate(
+  resource: InferenceDeployment,
+  revisions: readonly ControllerRevision[],
+  deployment: Deployment | undefined,
+): PodTemplate | undefined {
+  const key = specKey(resource.spec);
+  const own = ownRevisions(resource, revisions);
+  const running = own.find(({ metadata }) => isRevisionOf(deployment, metadata.name));
+  if (running) return running.data.key === key ? running.data.template : undefined;
+  return deployment && readBack(resource, deployment, { key, template: deployment.spec.template })?.template;
 }
