@@ -156,6 +156,29 @@ describe('plan', () => {
       expect(planned.children?.deployment?.spec.template).toEqual(seen.children.deployment?.spec.template);
     });
 
+    test('a cache that a profile gets under Auto is filled beside what runs', () => {
+      const seen = carriedOut();
+      const claim = { size: '100Gi' };
+      const profile = hardwareProfile({ rollout: 'Auto', modelCache: { type: 'PersistentVolumeClaim', claim } });
+      const deployment = seen.children.deployment && {
+        ...seen.children.deployment,
+        metadata: { ...seen.children.deployment.metadata, generation: 1 },
+        spec: { ...seen.children.deployment.spec, replicas: 1 },
+        status: {
+          observedGeneration: 1,
+          replicas: 1,
+          updatedReplicas: 1,
+          availableReplicas: 1,
+          conditions: [{ type: 'Progressing', status: 'True', reason: 'NewReplicaSetAvailable' }],
+        },
+      };
+      const planned = plan({ ...seen, profile, children: { ...seen.children, deployment } }, looking, NOW);
+      expect(planned.held).toBeUndefined();
+      expect(planned.children?.cacheClaim).toBeDefined();
+      expect(planned.template?.standing).toBe('holds');
+      expect(planned.children?.deployment?.spec.template).toEqual(deployment?.spec.template);
+    });
+
     test('what an Infer of before runs is taken over as it is, also where its model would be refused now', () => {
       const conditions = [
         { type: 'Accepted', status: 'True' as const, reason: 'Valid', message: '', lastTransitionTime: '' },

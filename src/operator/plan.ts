@@ -15,7 +15,7 @@ import { ownersOf } from '../kube/managed-fields.ts';
 import type { Problem } from './diagnose/context.ts';
 import { replicaContext } from './diagnose/replica-context.ts';
 import type { Observation } from './gather.ts';
-import { notShareable, planCache } from './model-cache/plan.ts';
+import { notShareable, planCache, type CachePlan } from './model-cache/plan.ts';
 import { modelMisfit, resolveModel, type ModelResolution } from './preflight/resolve.ts';
 import { aliasRefusal, conflictMessage, ownershipOf, profileRefusal, type Refusal } from './refusals.ts';
 import { planRollout, type Rollout } from './rollout.ts';
@@ -145,9 +145,10 @@ function planReplicas(input: ReplicasInput): Plan {
     now,
   });
   const built = render(input, strategy);
-  const { template, runs, refusal, misfit } = chosenTemplate(input, built);
-  if (refusal) return { ...refused(refusal), model };
-  const cache = misfit ? undefined : planCache(observation, profile, template.revision.data.template, settings, now);
+  const choice = chosenTemplate(input, built);
+  if (choice.refusal) return { ...refused(choice.refusal), model };
+  const { template, cache, held } = withCache(input, built, choice);
+  const { misfit } = choice;
   const planned = {
     waitsForDeletion: false,
     model: misfit ? { ...model, verdict: { status: 'False' as const, ...misfit } } : model,
@@ -158,11 +159,25 @@ function planReplicas(input: ReplicasInput): Plan {
     },
   };
   const others = { ...shared(resource, settings), ...(cache?.claim && { cacheClaim: cache.claim }) };
-  // A cache is filled again, where its Job was deleted, beside what runs.
-  const held = misfit ?? (runs ? undefined : cache?.problem);
   if (held) return { ...planned, ...lookAgain(cache?.lookAgainMs), held, mayScaleDown: true, children: others };
   const deployment = withRevision(built, template.revision);
   return { ...planned, ...lookAgain(lookAgainMs ?? model.lookAgainMs), children: { ...others, deployment } };
+}
+
+/** The template to run, with what is to be done for its cache, and what it waits for. */
+function withCache(
+  input: ReplicasInput,
+  built: Deployment,
+  { template, runs, misfit }: Choice,
+): { template: TemplatePlan; cache?: CachePlan; held?: Problem } {
+  if (misfit) return { template, held: misfit };
+  const { observation, profile, running, settings, now } = input;
+  const cache = planCache(observation, profile, template.revision.data.template, settings, now);
+  // It is filled again, where its Job was deleted, beside what runs; a claim that no pod holds may be lost with it.
+  if (cache.problem === undefined || (runs && observation.pods.length > 0)) return { template, cache };
+  if (runs || running === undefined) return { template, cache, held: cache.problem };
+  // What nobody asked for is brought beside what runs, too.
+  return { template: { ...templateOf(input, built, false), standing: template.standing }, cache };
 }
 
 /** What would be made now; without facts nothing newer can be. */
@@ -200,9 +215,11 @@ function chosenTemplate(input: ReplicasInput, built: Deployment): Choice {
 function judged({ observation, profile, model, running }: ReplicasInput, template: TemplatePlan): Choice {
   // What runs already is not judged again, by an edited profile or a newer Infer.
   const runs = running !== undefined && canonicalJson(template.revision.data.template) === canonicalJson(running);
-  const message = notShareable(observation, profile, template.revision.data.template);
+  const message = runs ? undefined : notShareable(observation, profile, template.revision.data.template);
   if (message !== undefined) return { template, runs, refusal: { reason: 'CacheNotShareable', message } };
-  const misfit = runs ? undefined : modelMisfit(observation, profile, model.known);
+  // Nor is one that was judged when it was made, and comes back.
+  const isKept = observation.revisions.some(({ metadata }) => metadata.name === template.revision.metadata.name);
+  const misfit = runs || isKept ? undefined : modelMisfit(observation, profile, model.known);
   return { template, runs, ...(misfit && { misfit }) };
 }
 

@@ -5,7 +5,7 @@ import { replicaContext } from '../diagnose/replica-context.ts';
 import { hasFailed } from './failing.ts';
 
 const context = replicaContext(observation());
-const observed: DeploymentStatus = { observedGeneration: 2 };
+const observed: DeploymentStatus = { observedGeneration: 2, updatedReplicas: 1 };
 
 function failed(pods: Pod[], status: DeploymentStatus = observed): boolean {
   return hasFailed({ metadata: { name: 'infer-chat', generation: 2 }, status } as Deployment, pods, context);
@@ -48,7 +48,7 @@ const noNode = replicaPod(
   },
 );
 const refused: DeploymentStatus = {
-  ...observed,
+  observedGeneration: 2,
   conditions: [{ type: 'ReplicaFailure', status: 'True', message: 'pods "a" is forbidden: no PriorityClass' }],
 };
 
@@ -83,6 +83,12 @@ describe('hasFailed', () => {
   test('where Kubernetes refuses to make them', () => {
     expect(failed([], refused)).toBe(true);
     expect(failed([readyPod()], refused)).toBe(false);
+  });
+
+  test('not by the replicas of the template before, which this one has yet to replace', () => {
+    expect(failed([crashed], { observedGeneration: 2, updatedReplicas: 0 })).toBe(false);
+    expect(failed([crashed], refused)).toBe(false);
+    expect(failed([crashed, newer(noNode)])).toBe(false);
   });
 
   test('not before Kubernetes has seen the last change', () => {

@@ -3,7 +3,7 @@ import type { ReplicaReason } from '../../api/conditions.ts';
 import { isObserved, type Deployment, type Pod } from '../../api/kubernetes.ts';
 import type { ReplicaContext, ReplicaState } from '../diagnose/context.ts';
 import { podsRefused } from '../diagnose/deployment.ts';
-import { isOver } from '../diagnose/endings.ts';
+import { isOver, ofNewestRevision } from '../diagnose/endings.ts';
 import { diagnoseReplica } from '../diagnose/replica.ts';
 
 /** A replica may run all the same, or be back with its node. */
@@ -20,8 +20,11 @@ const RESTARTS = 3;
 export function hasFailed(deployment: Deployment | undefined, pods: readonly Pod[], context: ReplicaContext): boolean {
   if (deployment === undefined || !isObserved(deployment)) return false;
   const live = pods.filter((pod) => !isOver(pod));
-  if (live.length === 0) return podsRefused(deployment, context) !== undefined;
-  return live.every((pod) => isLost(pod, diagnoseReplica(pod, context)));
+  if (!live.every((pod) => isLost(pod, diagnoseReplica(pod, context)))) return false;
+  // What is left of another template tells nothing of this one, and may hold the room that it waits for.
+  const isAlone = ofNewestRevision(live).length === live.length;
+  if ((deployment.status?.updatedReplicas ?? 0) > 0) return live.length > 0 && isAlone;
+  return live.length === 0 && podsRefused(deployment, context) !== undefined;
 }
 
 function isLost(pod: Pod, { phase, problem }: ReplicaState): boolean {
