@@ -3,7 +3,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
-TIERS ?= unit integration faults e2e conformance
+# `rest` waits for minutes and needs no processor meanwhile.
+TIERS ?= unit integration faults+rest e2e conformance
 
 # Set by the caller: NAME (cluster), NODES, GPUS, YES=1, and CLUSTER=current with IMAGE, VLLM_SIM_IMAGE, HUB_SIM_IMAGE.
 # They reach the scripts as they are.
@@ -45,6 +46,7 @@ test-unit: node_modules/.installed ## pure logic and the simulators, seconds
 
 test-integration: node_modules/.installed ## against a real kube-apiserver and etcd
 	@$(JEST) --selectProjects integration --runInBand
+	@$(JEST) --selectProjects rest --runInBand
 
 test-faults: node_modules/.installed ## the fast subset of the fault campaign
 	@$(JEST) --selectProjects faults --runInBand

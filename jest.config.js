@@ -32,6 +32,8 @@ export default {
       ],
     },
     { ...withControlPlane, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.test.ts'] },
+    // Beside another tier: an operator at rest, watched for five minutes.
+    { ...withControlPlane, displayName: 'rest', testMatch: ['<rootDir>/test/rest/**/*.test.ts'] },
     { ...withControlPlane, displayName: 'faults', testMatch: ['<rootDir>/test/faults/**/*.test.ts'] },
     { ...outside, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
     { ...outside, displayName: 'conformance', testMatch: ['<rootDir>/test/conformance/**/*.test.ts'] },

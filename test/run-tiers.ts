@@ -1,6 +1,6 @@
 /**
- * Runs the tiers named as arguments, one after the other, and ends with each tier's time and the sum of its tests:
- * the line `N passed, N failed`. Exits 1 when a test failed, a tier ran no test, or jest itself failed.
+ * Runs the tiers named as arguments, one after the other or, joined by a plus sign, beside each other, and ends with each
+ * tier's time and the sum of its tests: the line `N passed, N failed`. Exits 1 when a test failed, a tier ran no test, or jest itself failed.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -81,7 +81,7 @@ if (tiers.length === 0) {
   process.exit(2);
 }
 const results: TierResult[] = [];
-for (const tier of tiers) results.push(await runTier(tier));
+for (const group of tiers) results.push(...(await Promise.all(group.split('+').map(runTier))));
 console.log('\ntier           seconds  passed  failed');
 for (const { tier, seconds, passed, failed } of results) {
   console.log(
