@@ -43,8 +43,8 @@ export interface WatchOptions {
 
 export interface DeleteOptions extends CallOptions {
   /** Preconditions: the server refuses with 409 where they do not hold. */
-  uid?: string;
-  resourceVersion?: string;
+  uid?: string | undefined;
+  resourceVersion?: string | undefined;
   /** What becomes of the object's own dependents; the kind's default where absent. */
   propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
 }

@@ -61,8 +61,7 @@ export async function applyJobs(
 ): Promise<void> {
   for (const { metadata } of obsolete) {
     // Kubernetes' default for Jobs leaves their pods behind, with the token.
-    const options = { propagationPolicy: 'Background' } as const;
-    await client.delete(jobs, metadata, { ...options, ...(metadata.uid !== undefined && { uid: metadata.uid }) });
+    await client.delete(jobs, metadata, { uid: metadata.uid, propagationPolicy: 'Background' });
   }
   // A Job cannot be changed, and the name stands for what it is to do.
   const isLive = (job: Job): boolean => live.some(({ metadata }) => metadata.name === job.metadata.name);

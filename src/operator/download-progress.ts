@@ -5,8 +5,8 @@ import { DOWNLOAD_CONTAINER } from './resources/download.ts';
 /** Returns the end of the log of a container of `pod`. Rejects where it cannot be had. */
 export type LogTail = (pod: Pod, container: string) => Promise<string>;
 
-/** Returns whether the model is being downloaded by `pod`, a replica or the pod of a Job. */
-export function isDownloading({ metadata, status }: Pod): boolean {
+/** Whether the model is being downloaded by `pod`, a replica or the pod of a Job. */
+function isDownloading({ metadata, status }: Pod): boolean {
   const containers = [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
   const download = containers.find(({ name }) => name === DOWNLOAD_CONTAINER);
   return metadata.deletionTimestamp === undefined && download?.state?.running !== undefined;

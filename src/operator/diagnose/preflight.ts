@@ -14,6 +14,8 @@ export type PreflightState =
   /** `Resolving` is no failure: the answer is still to come. */
   | { problem: Problem };
 
+const RESOLVING: Problem = { reason: 'Resolving', message: 'Looks the model up at the hub.' };
+
 const REASONS: Record<PreflightFailure['reason'], ReplicaReason> = {
   InvalidSettings: 'PreflightFailed',
   ModelNotFound: 'ModelNotFound',
@@ -33,7 +35,7 @@ const REASONS: Record<PreflightFailure['reason'], ReplicaReason> = {
  */
 export function diagnosePreflight(job: JobView, context: ReplicaContext): PreflightState {
   const states = job.pods.toReversed().map((pod) => podState(pod, context));
-  const pending = noPod(job, context) ?? { reason: 'Resolving', message: 'Looks the model up at the hub.' };
+  const pending = noPod(job, context) ?? RESOLVING;
   return states.find((state) => 'facts' in state) ?? states[0] ?? { problem: pending };
 }
 
@@ -47,7 +49,7 @@ function podState(pod: Pod, context: ReplicaContext): PreflightState {
     );
   }
   const blocked = container && blockedStart(container, context)?.problem;
-  return blocked ? { problem: blocked } : (ended(container) ?? problem('Resolving', 'Looks the model up at the hub.'));
+  return blocked ? { problem: blocked } : (ended(container) ?? { problem: RESOLVING });
 }
 
 function ended(container: ContainerStatus | undefined): PreflightState | undefined {

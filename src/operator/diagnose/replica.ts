@@ -11,7 +11,7 @@ import { parseDownloadFailure } from './messages.ts';
 import { unscheduled } from './scheduling.ts';
 
 /** From this many restarts on a failing engine is said to loop. */
-const CRASH_LOOP_RESTARTS = 3;
+export const CRASH_LOOP_RESTARTS = 3;
 
 /** From the first to the last of n probes pass n - 1 periods. */
 const PROBE_SLACK_MS = 5_000;

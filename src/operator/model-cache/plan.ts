@@ -14,9 +14,9 @@ import {
 import { FETCH_COMPONENT } from '../../api/labels.ts';
 import type { Problem } from '../diagnose/context.ts';
 import { replicaContext } from '../diagnose/replica-context.ts';
-import { NO_POD_MS } from '../diagnose/job.ts';
+import { lookAgainForPod, viewJob } from '../diagnose/job.ts';
 import { steady } from '../diagnose/steady.ts';
-import { diagnoseFetch } from '../diagnose/fetch.ts';
+import { diagnoseFetch, TO_BE_FETCHED } from '../diagnose/fetch.ts';
 import type { Observation } from '../gather.ts';
 import type { InstallSettings } from '../resources/deployment.ts';
 import { buildCacheClaim, buildFetchJob, cacheClaimOf } from '../resources/model-cache.ts';
@@ -67,21 +67,15 @@ export function planCache(
   const claim = spec && { claim: buildCacheClaim(resource, spec) };
   const volume = children.cacheClaim?.metadata.uid;
   // What was in a claim that is lost is lost: the Job for another one has another name.
-  if (volume === undefined) return { ...claim, obsolete: jobs, problem: NOT_YET };
+  if (volume === undefined) return { ...claim, obsolete: jobs, problem: TO_BE_FETCHED };
   const keep = keptFolders(children.deployment, files);
   const job = buildFetchJob({ resource, profile: profile.spec, files, volume, keep, install });
-  const live = jobs.find(({ metadata }) => metadata.name === job.metadata.name);
-  const planned = { ...claim, job, obsolete: jobs.filter((other) => other !== live) };
-  if (live && isComplete(live)) return planned;
-  const pods = observation.jobPods.filter(({ metadata }) =>
-    metadata.ownerReferences?.some(({ uid }) => uid === live?.metadata.uid),
-  );
-  const problem = diagnoseFetch({ job: live, pods, now }, replicaContext({ resource, profile }));
-  const told = steady(problem, resource.status?.conditions);
-  return { ...planned, problem: told, ...(pods.length === 0 && { lookAgainMs: NO_POD_MS }) };
+  const view = viewJob(job.metadata.name, observation, now);
+  const planned = { ...claim, job, obsolete: jobs.filter((other) => other !== view.job) };
+  if (view.job && isComplete(view.job)) return planned;
+  const problem = diagnoseFetch(view, replicaContext({ resource, profile }));
+  return { ...planned, problem: steady(problem, resource.status?.conditions), ...lookAgainForPod(view) };
 }
-
-const NOT_YET: Problem = { reason: 'Downloading', message: 'The model is downloaded before replicas start.' };
 
 /** Only while no rollout is under way is it known that replicas read no folders but those of the template. */
 function keptFolders(deployment: Deployment | undefined, { model, adapters }: ModelFiles): string[] | undefined {

@@ -10,7 +10,7 @@ import { contentHash } from '../../kube/hash.ts';
 import type { ModelFacts } from '../../preflight/result.ts';
 import type { Problem } from '../diagnose/context.ts';
 import { replicaContext } from '../diagnose/replica-context.ts';
-import { NO_POD_MS } from '../diagnose/job.ts';
+import { lookAgainForPod, viewJob } from '../diagnose/job.ts';
 import { steady } from '../diagnose/steady.ts';
 import { diagnosePreflight } from '../diagnose/preflight.ts';
 import type { Observation } from '../gather.ts';
@@ -61,20 +61,20 @@ export function resolveModel(
     return unchecked('The model comes from a volume and is not looked up.', jobs);
   }
   const job = buildPreflightJob(resource, profile.spec, settings);
-  const live = jobs.find(({ metadata }) => metadata.name === job.metadata.name);
+  const view = viewJob(job.metadata.name, observation, now);
+  const live = view.job;
   // Kubernetes may not have seen yet that the one that gave the answer has ended.
   const others = unfinished(jobs.filter((other) => other !== live));
   if (known?.specHash === specHash) return resolved(known, others);
   if (!settings.preflight) return unchecked('This install looks no model up before it is started.', jobs);
 
-  const pods = observation.jobPods.filter(({ metadata }) => isOwnedBy(metadata.ownerReferences, live?.metadata.uid));
-  const state = diagnosePreflight({ job: live, pods, now }, replicaContext({ resource, profile }));
+  const state = diagnosePreflight(view, replicaContext({ resource, profile }));
   if ('facts' in state) return resolved(modelStatus(state.facts, specHash), others);
   const problem = steady(state.problem, resource.status?.conditions);
   const status = problem.reason === 'Resolving' ? 'Unknown' : 'False';
   const waiting = { verdict: { status, ...problem } as const, problem, model: known, job };
   if (live === undefined) return { ...waiting, obsolete: others };
-  if (!isFinished(live)) return { ...waiting, obsolete: others, ...(pods.length === 0 && { lookAgainMs: NO_POD_MS }) };
+  if (!isFinished(live)) return { ...waiting, obsolete: others, ...lookAgainForPod(view) };
   const againMs = finishedAtMs(live) + UNANSWERED_MS - now.getTime();
   return againMs > 0
     ? { ...waiting, obsolete: others, lookAgainMs: againMs }
@@ -100,10 +100,6 @@ function finishedAtMs({ status }: Job): number {
 
 function unfinished(jobs: readonly Job[]): Job[] {
   return jobs.filter((job) => !isFinished(job));
-}
-
-function isOwnedBy(owners: { uid: string }[] | undefined, uid: string | undefined): boolean {
-  return uid !== undefined && (owners ?? []).some((owner) => owner.uid === uid);
 }
 
 function resolved(model: ModelStatus, obsolete: Job[]): ModelResolution {

@@ -10,6 +10,7 @@ import type { HubSettings } from './hub-environment.ts';
 import { childMetadata, replicaLabels } from './metadata.ts';
 import { cacheClaimOf } from './model-cache.ts';
 import { filesAnnotation, modelFiles, type KnownModel, type ModelFiles } from './model-files.ts';
+import { nodesOf, pullSecretsOf } from './placement.ts';
 import { podSecurity, restrictedContainer } from './security.ts';
 import {
   effectiveEngineSettings,
@@ -95,10 +96,9 @@ function podSpec(input: DeploymentInput, files: ModelFiles): PodSpec {
 }
 
 function placement(profile: HardwareProfileSpec, labels: Record<string, string>): Partial<PodSpec> {
-  const { nodeSelector, tolerations, topologySpread, runtimeClassName, priorityClassName, imagePullSecrets } = profile;
+  const { topologySpread, runtimeClassName, priorityClassName } = profile;
   return {
-    ...(nodeSelector && { nodeSelector }),
-    ...(tolerations && { tolerations: tolerations.map((toleration) => ({ ...toleration })) }),
+    ...nodesOf(profile),
     ...(topologySpread && {
       topologySpreadConstraints: [
         {
@@ -112,7 +112,7 @@ function placement(profile: HardwareProfileSpec, labels: Record<string, string>)
     }),
     ...(runtimeClassName && { runtimeClassName }),
     ...(priorityClassName && { priorityClassName }),
-    ...(imagePullSecrets && { imagePullSecrets: imagePullSecrets.map((secret) => ({ name: secret.name })) }),
+    ...pullSecretsOf(profile),
   };
 }
 

@@ -1,15 +1,16 @@
 /** The claim that holds the models of a deployment, and the Job that fills it before a GPU is reserved. */
 import type { HardwareProfileSpec } from '../../api/generated/hardware-profile.ts';
 import type { InferenceDeployment } from '../../api/generated/inference-deployment.ts';
-import { COMPONENT_LABEL, FETCH_COMPONENT } from '../../api/labels.ts';
+import { FETCH_COMPONENT } from '../../api/labels.ts';
 import type { Job, PersistentVolumeClaim } from '../../api/kubernetes.ts';
 import { contentHash } from '../../kube/hash.ts';
 import { downloadContainer } from './download.ts';
 import type { HubSettings } from './hub-environment.ts';
+import { buildJob, named } from './job.ts';
 import { childMetadata } from './metadata.ts';
 import type { ModelFiles } from './model-files.ts';
 import { cacheName, fetchName } from './names.ts';
-import { podSecurity } from './security.ts';
+import { nodesOf } from './placement.ts';
 
 export type ClaimSpec = NonNullable<NonNullable<HardwareProfileSpec['modelCache']>['claim']>;
 
@@ -49,39 +50,16 @@ export interface FetchInput {
 
 /** Returns the Job that downloads `files`; its name stands for them, the claim and the resource. */
 export function buildFetchJob({ resource, profile, files, volume, keep, install }: FetchInput): Job {
-  const metadata = childMetadata(resource);
-  const { model } = resource.spec;
-  const { nodeSelector, tolerations, imagePullSecrets } = profile;
   const hash = contentHash({ files, volume, uid: resource.metadata.uid }).slice(0, 6);
   const kept = keep === undefined ? [] : [{ name: 'INFER_KEEP_FOLDERS', value: keep.join(',') }];
-  return {
-    apiVersion: 'batch/v1',
-    kind: 'Job',
-    metadata: { ...metadata, name: fetchName(resource.metadata.name, hash) },
-    spec: {
-      // As with the preflight, the kubelet tries again. The Job stays: while it is there, the model is.
-      backoffLimit: 1_000_000,
-      template: {
-        metadata: { labels: { ...metadata.labels, [COMPONENT_LABEL]: FETCH_COMPONENT } },
-        spec: {
-          restartPolicy: 'OnFailure',
-          automountServiceAccountToken: false,
-          enableServiceLinks: false,
-          terminationGracePeriodSeconds: 5,
-          securityContext: podSecurity,
-          containers: [downloadContainer(model, files, install, kept)],
-          volumes: [
-            {
-              name: 'model',
-              persistentVolumeClaim: { claimName: cacheName(resource.metadata.name), readOnly: false },
-            },
-          ],
-          // Where the replicas will be: a volume of one node or zone must come to lie there.
-          ...(nodeSelector && { nodeSelector }),
-          ...(tolerations && { tolerations: tolerations.map((toleration) => ({ ...toleration })) }),
-          ...(imagePullSecrets && { imagePullSecrets: imagePullSecrets.map(({ name }) => ({ name })) }),
-        },
-      },
-    },
-  };
+  const claimName = cacheName(resource.metadata.name);
+  // It stays after its end: while it is there, the model is.
+  const job = buildJob(resource, profile, {
+    component: FETCH_COMPONENT,
+    container: downloadContainer(resource.spec.model, files, install, kept),
+    volumes: [{ name: 'model', persistentVolumeClaim: { claimName, readOnly: false } }],
+    // Where the replicas will be: a volume of one node or zone must come to lie there.
+    placement: nodesOf(profile),
+  });
+  return named(job, fetchName(resource.metadata.name, hash));
 }

@@ -23,6 +23,6 @@ export async function applyRevision(
 /** To be called after the Deployment was applied. Throws what the API server answered (ApiError). */
 export async function deleteObsolete({ obsolete }: TemplatePlan, client: KubeClient): Promise<void> {
   for (const { metadata } of obsolete) {
-    await client.delete(controllerRevisions, metadata, { ...(metadata.uid !== undefined && { uid: metadata.uid }) });
+    await client.delete(controllerRevisions, metadata, { uid: metadata.uid });
   }
 }

@@ -4,14 +4,12 @@ import { isObserved, type Deployment, type Pod } from '../../api/kubernetes.ts';
 import type { ReplicaContext, ReplicaState } from '../diagnose/context.ts';
 import { podsRefused } from '../diagnose/deployment.ts';
 import { isOver, ofNewestRevision } from '../diagnose/endings.ts';
-import { diagnoseReplica } from '../diagnose/replica.ts';
+import { CRASH_LOOP_RESTARTS, diagnoseReplica } from '../diagnose/replica.ts';
 
 /** A replica may run all the same, or be back with its node. */
 const MAY_RUN: readonly ReplicaReason[] = ['NotResponding', 'NodeLost'];
 /** Kubernetes has not placed it, and no wait for others makes it. */
 const NOWHERE: readonly ReplicaReason[] = ['NoMatchingNode', 'Unschedulable'];
-/** An engine that ends once may serve again. */
-const RESTARTS = 3;
 
 /**
  * Returns whether nothing of `deployment` serves or is on its way to: each replica fails again and again, or has no place,
@@ -37,5 +35,6 @@ function failsAgain({ status }: Pod): boolean {
   const current = containers.find(({ state }) => state?.terminated?.exitCode !== 0);
   if (current === undefined) return false;
   const neverRan = current.state?.waiting !== undefined && current.lastState?.terminated === undefined;
-  return neverRan || current.restartCount >= RESTARTS;
+  // One that ended once may serve again.
+  return neverRan || current.restartCount >= CRASH_LOOP_RESTARTS;
 }
