@@ -6,13 +6,13 @@ import { inferenceDeployments } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { KubeObject } from '../../src/kube/types.ts';
 import { run, tryRun } from '../cluster/command.ts';
-import { startFaultProxy, type FaultProxy } from '../faults/proxy.ts';
+import type { FaultProxy } from '../faults/proxy.ts';
 import { argoDifferences, type ArgoDifference } from '../support/argocd.ts';
 import { eventually } from '../support/eventually.ts';
-import { FakeKubelet, servingStatus } from '../support/fake-kubelet.ts';
-import { clientOf, createNamespace, sharedKubeconfig } from '../support/kube.ts';
+import type { FakeKubelet } from '../support/fake-kubelet.ts';
+import { sharedKubeconfig } from '../support/kube.ts';
+import { startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
-import { installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
 import { INSTALL } from '../support/resources.ts';
 import { readyReason } from '../support/scenario.ts';
 
@@ -24,21 +24,14 @@ let kubelet: FakeKubelet;
 let namespace: string;
 
 beforeAll(async () => {
-  client = clientOf(sharedKubeconfig());
-  await installApi(client, sharedKubeconfig(), process.env['INFER_TEST_KUBECTL'] ?? '');
-  namespace = await createNamespace(client, 'argocd');
-  proxy = await startFaultProxy({ upstream: sharedKubeconfig(), impersonate: OPERATOR_ACCOUNT });
-  kubelet = new FakeKubelet(client, servingStatus, namespace);
+  ({ client, kubelet, namespace, proxy } = await startOperatorBed('argocd'));
   operator = OperatorProcess.start({ kubeconfig: proxy.kubeconfig });
   // The first use of the engine builds it.
   await argoDifferences([]);
 }, 1_200_000);
 
 afterAll(async () => {
-  await operator.end();
-  await kubelet.stop();
-  await proxy.stop();
-  await client.close();
+  await stopOperatorBed(operator, { client, kubelet, proxy });
 }, 30_000);
 
 /** As somebody would write them: quantities in several spellings, defaults left out, an empty map, a label for Argo CD. */

@@ -5,12 +5,11 @@ import type { InferenceDeployment } from '../../src/api/generated/inference-depl
 import type { ControllerRevision, Deployment, Pod } from '../../src/api/kubernetes.ts';
 import { controllerRevisions, deployments, hardwareProfiles, inferenceDeployments } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { startFaultProxy, type FaultProxy, type RecordedRequest } from '../faults/proxy.ts';
+import type { FaultProxy, RecordedRequest } from '../faults/proxy.ts';
 import { eventually } from '../support/eventually.ts';
-import { FakeKubelet, servingStatus } from '../support/fake-kubelet.ts';
-import { clientOf, createNamespace, sharedKubeconfig } from '../support/kube.ts';
+import { type FakeKubelet, servingStatus } from '../support/fake-kubelet.ts';
+import { startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
-import { installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
 import { hardwareProfile } from '../support/resources.ts';
 import { createDeployment, readyReason } from '../support/scenario.ts';
 
@@ -30,19 +29,12 @@ let profile: string;
 let profiles = 0;
 
 beforeAll(async () => {
-  client = clientOf(sharedKubeconfig());
-  await installApi(client, sharedKubeconfig(), process.env['INFER_TEST_KUBECTL'] ?? '');
-  namespace = await createNamespace(client, 'frozen');
-  proxy = await startFaultProxy({ upstream: sharedKubeconfig(), impersonate: OPERATOR_ACCOUNT });
-  kubelet = new FakeKubelet(client, servingStatus, namespace);
+  ({ client, kubelet, namespace, proxy } = await startOperatorBed('frozen'));
   operator = startOperator();
 }, 60_000);
 
 afterAll(async () => {
-  await operator.end();
-  await kubelet.stop();
-  await proxy.stop();
-  await client.close();
+  await stopOperatorBed(operator, { client, kubelet, proxy });
 }, 30_000);
 
 beforeEach(async () => {

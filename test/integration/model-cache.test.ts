@@ -9,10 +9,10 @@ import {
   persistentVolumeClaims,
 } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { startFaultProxy, type FaultProxy } from '../faults/proxy.ts';
+import type { FaultProxy } from '../faults/proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import {
-  FakeKubelet,
+  type FakeKubelet,
   fetchedStatus,
   FOUND,
   isFetch,
@@ -20,9 +20,8 @@ import {
   lookedUpStatus,
   servingStatus,
 } from '../support/fake-kubelet.ts';
-import { clientOf, createNamespace, sharedKubeconfig } from '../support/kube.ts';
+import { startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
-import { installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
 import { hardwareProfile } from '../support/resources.ts';
 import { createDeployment, readyReason } from '../support/scenario.ts';
 
@@ -36,25 +35,17 @@ describe('model cache', () => {
   let namespace: string;
 
   beforeAll(async () => {
-    const kubeconfig = sharedKubeconfig();
-    client = clientOf(kubeconfig);
-    await installApi(client, kubeconfig, process.env['INFER_TEST_KUBECTL'] ?? '');
+    ({ client, kubelet, namespace, proxy } = await startOperatorBed('cache'));
     const profile = hardwareProfile({
       modelCache: { type: 'PersistentVolumeClaim', claim: { size: '100Gi', storageClassName: 'none' } },
     });
     profile.metadata.name = PROFILE;
     await client.apply(hardwareProfiles, profile, { fieldManager: 'test', force: true });
-    namespace = await createNamespace(client, 'cache');
-    proxy = await startFaultProxy({ upstream: kubeconfig, impersonate: OPERATOR_ACCOUNT });
-    kubelet = new FakeKubelet(client, servingStatus, namespace);
     operator = OperatorProcess.start({ kubeconfig: proxy.kubeconfig, environment: { INFER_PREFLIGHT: 'on' } });
   }, 60_000);
 
   afterAll(async () => {
-    await operator.end();
-    await kubelet.stop();
-    await proxy.stop();
-    await client.close();
+    await stopOperatorBed(operator, { client, kubelet, proxy });
   }, 30_000);
 
   async function child(name: string): Promise<Deployment | undefined> {

@@ -11,12 +11,12 @@ import {
 } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { apiVersionOf, type KubeObject, type Resource } from '../../src/kube/types.ts';
-import { startFaultProxy, type FaultProxy } from '../faults/proxy.ts';
+import type { FaultProxy } from '../faults/proxy.ts';
 import { eventually } from '../support/eventually.ts';
-import { FakeKubelet, servingStatus } from '../support/fake-kubelet.ts';
-import { clientOf, configMap, configMaps, createNamespace, namespaces, sharedKubeconfig } from '../support/kube.ts';
+import { type FakeKubelet, servingStatus } from '../support/fake-kubelet.ts';
+import { configMap, configMaps, createNamespace, namespaces } from '../support/kube.ts';
+import { startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
-import { installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
 import { createDeployment, readyReason } from '../support/scenario.ts';
 
 const HOLD = 'example.com/hold';
@@ -31,19 +31,12 @@ let kubelet: FakeKubelet;
 let namespace: string;
 
 beforeAll(async () => {
-  client = clientOf(sharedKubeconfig());
-  await installApi(client, sharedKubeconfig(), process.env['INFER_TEST_KUBECTL'] ?? '');
-  namespace = await createNamespace(client, 'end');
-  proxy = await startFaultProxy({ upstream: sharedKubeconfig(), impersonate: OPERATOR_ACCOUNT });
-  kubelet = new FakeKubelet(client, servingStatus);
+  ({ client, kubelet, namespace, proxy } = await startOperatorBed('end', 'all'));
   operator = OperatorProcess.start({ kubeconfig: proxy.kubeconfig });
 }, 60_000);
 
 afterAll(async () => {
-  await operator.end();
-  await kubelet.stop();
-  await proxy.stop();
-  await client.close();
+  await stopOperatorBed(operator, { client, kubelet, proxy });
 }, 30_000);
 
 beforeEach(() => {

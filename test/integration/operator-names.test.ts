@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { InferenceDeployment } from '../../src/api/generated/inference-deployment.ts';
 import { deployments, inferenceDeployments } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { startFaultProxy, type FaultProxy } from '../faults/proxy.ts';
+import type { FaultProxy } from '../faults/proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeKubelet, servingStatus } from '../support/fake-kubelet.ts';
-import { clientOf, createNamespace, sharedKubeconfig } from '../support/kube.ts';
+import { createNamespace } from '../support/kube.ts';
+import { startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
-import { installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
 import { createDeployment, readyReason } from '../support/scenario.ts';
 
 let client: KubeClient;
@@ -18,20 +18,12 @@ let kubelet: FakeKubelet;
 let namespace: string;
 
 beforeAll(async () => {
-  const kubeconfig = sharedKubeconfig();
-  client = clientOf(kubeconfig);
-  await installApi(client, kubeconfig, process.env['INFER_TEST_KUBECTL'] ?? '');
-  namespace = await createNamespace(client, 'names');
-  proxy = await startFaultProxy({ upstream: kubeconfig, impersonate: OPERATOR_ACCOUNT });
-  kubelet = new FakeKubelet(client, servingStatus, namespace);
+  ({ client, kubelet, namespace, proxy } = await startOperatorBed('names'));
   operator = OperatorProcess.start({ kubeconfig: proxy.kubeconfig });
 }, 60_000);
 
 afterAll(async () => {
-  await operator.end();
-  await kubelet.stop();
-  await proxy.stop();
-  await client.close();
+  await stopOperatorBed(operator, { client, kubelet, proxy });
 }, 30_000);
 
 async function edit(name: string, spec: object): Promise<void> {

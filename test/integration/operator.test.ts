@@ -12,12 +12,11 @@ import {
 } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { ownersOf } from '../../src/kube/managed-fields.ts';
-import { startFaultProxy, type FaultProxy } from '../faults/proxy.ts';
+import type { FaultProxy } from '../faults/proxy.ts';
 import { eventually } from '../support/eventually.ts';
-import { FakeKubelet, servingStatus, unschedulableStatus } from '../support/fake-kubelet.ts';
-import { clientOf, createNamespace, sharedKubeconfig } from '../support/kube.ts';
+import { type FakeKubelet, servingStatus, unschedulableStatus } from '../support/fake-kubelet.ts';
+import { startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
-import { installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
 import { hardwareProfile } from '../support/resources.ts';
 import { createDeployment, readyReason } from '../support/scenario.ts';
 
@@ -45,20 +44,12 @@ describe('operator', () => {
   let namespace: string;
 
   beforeAll(async () => {
-    const kubeconfig = sharedKubeconfig();
-    client = clientOf(kubeconfig);
-    await installApi(client, kubeconfig, process.env['INFER_TEST_KUBECTL'] ?? '');
-    namespace = await createNamespace(client, 'operator');
-    proxy = await startFaultProxy({ upstream: kubeconfig, impersonate: OPERATOR_ACCOUNT });
-    kubelet = new FakeKubelet(client, servingStatus, namespace);
+    ({ client, kubelet, namespace, proxy } = await startOperatorBed('operator'));
     operator = OperatorProcess.start({ kubeconfig: proxy.kubeconfig });
   }, 60_000);
 
   afterAll(async () => {
-    await operator.end();
-    await kubelet.stop();
-    await proxy.stop();
-    await client.close();
+    await stopOperatorBed(operator, { client, kubelet, proxy });
   }, 30_000);
 
   async function edit(name: string, spec: object): Promise<void> {

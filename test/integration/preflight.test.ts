@@ -5,12 +5,11 @@ import type { Deployment, Job, Pod } from '../../src/api/kubernetes.ts';
 import { deployments, hardwareProfiles, inferenceDeployments, jobs, pods } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { PreflightResult } from '../../src/preflight/result.ts';
-import { startFaultProxy, type FaultProxy } from '../faults/proxy.ts';
+import type { FaultProxy } from '../faults/proxy.ts';
 import { eventually } from '../support/eventually.ts';
-import { FakeKubelet, FOUND, isPreflight, lookedUpStatus, servingStatus } from '../support/fake-kubelet.ts';
-import { clientOf, createNamespace, sharedKubeconfig } from '../support/kube.ts';
+import { type FakeKubelet, FOUND, isPreflight, lookedUpStatus, servingStatus } from '../support/fake-kubelet.ts';
+import { startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
-import { installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
 import { hardwareProfile } from '../support/resources.ts';
 import { createDeployment, readyReason } from '../support/scenario.ts';
 
@@ -22,20 +21,12 @@ describe('preflight', () => {
   let namespace: string;
 
   beforeAll(async () => {
-    const kubeconfig = sharedKubeconfig();
-    client = clientOf(kubeconfig);
-    await installApi(client, kubeconfig, process.env['INFER_TEST_KUBECTL'] ?? '');
-    namespace = await createNamespace(client, 'preflight');
-    proxy = await startFaultProxy({ upstream: kubeconfig, impersonate: OPERATOR_ACCOUNT });
-    kubelet = new FakeKubelet(client, servingStatus, namespace);
+    ({ client, kubelet, namespace, proxy } = await startOperatorBed('preflight'));
     operator = OperatorProcess.start({ kubeconfig: proxy.kubeconfig, environment: { INFER_PREFLIGHT: 'on' } });
   }, 60_000);
 
   afterAll(async () => {
-    await operator.end();
-    await kubelet.stop();
-    await proxy.stop();
-    await client.close();
+    await stopOperatorBed(operator, { client, kubelet, proxy });
   }, 30_000);
 
   /** Every replica serves; a look-up ends with what `resultOf` says of the model it asks for, or goes on. */

@@ -3,12 +3,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { inferenceDeployments } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { startFaultProxy, type FaultProxy, type RecordedRequest } from '../faults/proxy.ts';
+import type { FaultProxy, RecordedRequest } from '../faults/proxy.ts';
 import { eventually } from '../support/eventually.ts';
-import { FakeKubelet, servingStatus } from '../support/fake-kubelet.ts';
-import { clientOf, createNamespace, sharedKubeconfig } from '../support/kube.ts';
+import type { FakeKubelet } from '../support/fake-kubelet.ts';
+import { startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
-import { installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
 import { INSTALL } from '../support/resources.ts';
 import { createDeployment } from '../support/scenario.ts';
 
@@ -22,19 +21,12 @@ let kubelet: FakeKubelet;
 let namespace: string;
 
 beforeAll(async () => {
-  client = clientOf(sharedKubeconfig());
-  await installApi(client, sharedKubeconfig(), process.env['INFER_TEST_KUBECTL'] ?? '');
-  namespace = await createNamespace(client, 'rest');
-  proxy = await startFaultProxy({ upstream: sharedKubeconfig(), impersonate: OPERATOR_ACCOUNT });
-  kubelet = new FakeKubelet(client, servingStatus, namespace);
+  ({ client, kubelet, namespace, proxy } = await startOperatorBed('rest'));
   operator = startOperator();
 }, 60_000);
 
 afterAll(async () => {
-  await operator.end();
-  await kubelet.stop();
-  await proxy.stop();
-  await client.close();
+  await stopOperatorBed(operator, { client, kubelet, proxy });
 }, 30_000);
 
 /** With a full list of every kind once a minute, so that several fall into the time at rest. */
