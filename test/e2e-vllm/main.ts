@@ -2,7 +2,7 @@
  * `make e2e-vllm`: the main path with real vLLM on the CPU, on a cluster of its own that is removed at the end. A tiny
  * generated model on a local PersistentVolume is served under Pod Security "restricted", with a UID that the image does
  * not know and a read-only root, and answers the official openai clients through the gateway; a stream outlives the
- * deletion of its pod.
+ * deletion of its pod; a load runs through a rollout, an eviction and a scale-down, and nothing of it is lost.
  */
 import assert from 'node:assert/strict';
 import { PRE_STOP_SECONDS } from '../../src/operator/resources/deployment.ts';
@@ -19,6 +19,7 @@ import { clientOf } from '../support/kube.ts';
 import { withPortForward } from '../support/port-forward.ts';
 import { chat, streamChat } from './chat.ts';
 import { DEPLOYMENT, MAX_MODEL_LENGTH, NAMESPACE, testObjects } from './objects.ts';
+import { checkTraffic } from './traffic.ts';
 import { ensureEngineImage, ensureVolume } from './volume.ts';
 
 const CLUSTER_NAME = 'e2e-vllm';
@@ -84,10 +85,7 @@ async function checkPod(cluster: Cluster, pod: string): Promise<void> {
  * to the conformance tests: with a model that is faster than vLLM's API server, that server sees neither a disconnect nor
  * a request for its metrics for seconds, also where a client is connected to it directly.
  */
-async function checkClients(cluster: Cluster): Promise<void> {
-  const client = clientOf(cluster.kubeconfig);
-  const key = await createApiKey(client, NAMESPACE, 'e2e-vllm');
-  await client.close();
+async function checkClients(cluster: Cluster, key: string): Promise<void> {
   const served = { cluster, namespace: NAMESPACE, model: DEPLOYMENT, key, countsRunning: false };
   for (const openai of CLIENTS) {
     for (const base of BASES) {
@@ -138,7 +136,10 @@ async function mainPath(cluster: Cluster): Promise<void> {
   const names = await kubectl(cluster, ['-n', NAMESPACE, 'get', 'pods', '-o', 'name']);
   const pod = names.trim().replace(/^pod\//, '');
   await checkPod(cluster, pod);
-  await checkClients(cluster);
+  const client = clientOf(cluster.kubeconfig);
+  const key = await createApiKey(client, NAMESPACE, 'e2e-vllm');
+  await client.close();
+  await checkClients(cluster, key);
   const service = { namespace: NAMESPACE, service: `infer-${DEPLOYMENT}`, port: ENGINE_PORT };
   await withPortForward(cluster, service, async (baseUrl) => {
     const asked = performance.now();
@@ -155,6 +156,8 @@ async function mainPath(cluster: Cluster): Promise<void> {
     const tokens = Math.round(tokensPerSecond * LONG_ANSWER_SECONDS);
     await drain(cluster, pod, baseUrl, Math.min(tokens, MAX_MODEL_LENGTH - 1000));
   });
+  await waitUntilReady(cluster);
+  await checkTraffic(cluster, key, progress);
 }
 
 async function main(): Promise<void> {

@@ -50,7 +50,7 @@ export function testObjects(folder: string, node: string): object[] {
       spec: {
         image: ENGINE_IMAGE,
         args: ['--enforce-eager', '--max-num-seqs=16'],
-        resources: { requests: { cpu: '500m', memory: '4Gi' }, limits: { memory: '10Gi' } },
+        resources: { requests: { cpu: '300m', memory: '4Gi' }, limits: { memory: '10Gi' } },
       },
     },
     {
