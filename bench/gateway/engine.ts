@@ -1,5 +1,7 @@
 /** A process that answers completions at once with the same bytes: an engine that is never what a measurement waits for. */
 import { createServer, type ServerResponse } from 'node:http';
+import { LOAD_REQUEST_HEADER, LOAD_RESPONSE_HEADER } from '../../src/gateway/engine/load-header.ts';
+import { Metrics } from '../../test/vllm-sim/metrics.ts';
 import { announce } from './process-port.ts';
 import { CHUNKS } from './scenarios.ts';
 
@@ -55,14 +57,36 @@ function stream(response: ServerResponse): void {
   next();
 }
 
+/** What vLLM says of its load. */
+const LOAD = 'JSON {"named_metrics": {"num_requests_waiting": 0.0, "kv_cache_usage_perc": 0.125}}';
+const METRICS = new Metrics({
+  modelName: 'bench',
+  maxModelLen: 131_072,
+  kvBlocks: 27_000,
+  blockTokens: 16,
+  gpuMemoryUtilization: 0.92,
+  prefixCaching: true,
+  startedAt: 1_790_000_000,
+}).expose({ running: 1, waiting: 0, kvCacheUsage: 0.125, preemptions: 0, prefixQueries: 0, prefixHits: 0 });
+
+function whole(response: ServerResponse, saysLoad: boolean): void {
+  response.writeHead(200, {
+    'content-type': 'application/json',
+    'content-length': ANSWER.length,
+    ...(saysLoad && { [LOAD_RESPONSE_HEADER]: LOAD }),
+  });
+  response.end(ANSWER);
+}
+
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
   let streams = false;
   request.on('data', (part: Buffer) => {
     streams ||= part.includes('"stream":true');
   });
   request.on('end', () => {
-    if (streams) stream(response);
-    else response.writeHead(200, { 'content-type': 'application/json', 'content-length': ANSWER.length }).end(ANSWER);
+    if (request.url === '/metrics') response.end(METRICS);
+    else if (streams) stream(response);
+    else whole(response, request.headers[LOAD_REQUEST_HEADER] === 'json');
   });
 });
 announce(server);

@@ -27,6 +27,7 @@ const deployment: Deployment = {
   suspended: false,
   removed: false,
   replicas: () => [replica],
+  readyInSeconds: () => undefined,
   onReplicasChange: () => () => undefined,
 };
 const served = { id: 'bench', deployment, engineModel: 'bench', parent: undefined };

@@ -1,6 +1,14 @@
 /** Condition types and reasons of an InferenceDeployment: a part of the API, so reasons are never renamed. */
 
-export type ConditionType = 'Accepted' | 'ModelResolved' | 'Available' | 'ReplicasReady' | 'Progressing' | 'Ready';
+export type ConditionType =
+  | 'Accepted'
+  | 'ModelResolved'
+  | 'Available'
+  | 'ReplicasReady'
+  | 'Progressing'
+  | 'ScalingActive'
+  | 'ScalingLimited'
+  | 'Ready';
 
 /** Why the spec cannot be acted on. */
 export type RefusalReason = 'UnknownHardwareProfile' | 'ProfileNotAllowed' | 'NameConflict' | 'CacheNotShareable';

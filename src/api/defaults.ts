@@ -2,10 +2,11 @@
  * The defaults that admission writes into a resource, again in code: objects stored before a default was added, and
  * resources built in tests, lack them. A new default must not change a rendered pod.
  */
-import type { InferenceDeploymentSpec } from './generated/inference-deployment.ts';
+import type { InferenceDeploymentSpec, InferenceDeploymentSpecScaling } from './generated/inference-deployment.ts';
 
-export type EffectiveSpec = InferenceDeploymentSpec &
-  Required<
+export type EffectiveSpec = Omit<InferenceDeploymentSpec, 'scaling'> & {
+  scaling: Required<InferenceDeploymentSpecScaling>;
+} & Required<
     Pick<
       InferenceDeploymentSpec,
       | 'hardwareProfile'
@@ -30,5 +31,12 @@ export function effectiveSpec(spec: InferenceDeploymentSpec): EffectiveSpec {
     drainTimeoutSeconds: spec.drainTimeoutSeconds ?? 120,
     holdTimeoutSeconds: spec.holdTimeoutSeconds ?? 50,
     suspend: spec.suspend ?? false,
+    // In code alone: admission would write them into every resource, and could never change them again.
+    scaling: {
+      targetRps: spec.scaling?.targetRps ?? 10,
+      targetLatencyP95Ms: spec.scaling?.targetLatencyP95Ms ?? 5000,
+      stabilizationWindowSeconds: spec.scaling?.stabilizationWindowSeconds ?? 300,
+      idleSeconds: spec.scaling?.idleSeconds ?? 600,
+    },
   };
 }

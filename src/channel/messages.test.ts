@@ -17,7 +17,22 @@ const entry: DeploymentReport = {
   held: 2,
   oldestHeldMs: 812.5,
   ages: new Map([[140, 2]]),
-  replicas: [{ podUid: 'pod-1', inFlight: 2, tokens: 340, oldestMs: 900, draining: true }],
+  replicas: [
+    {
+      podUid: 'pod-1',
+      inFlight: 2,
+      tokens: 340,
+      oldestMs: 900,
+      draining: true,
+      engine: {
+        ageMs: 120.5,
+        waiting: 1,
+        kvCacheUsage: 0.25,
+        totals: { ageMs: 2_000, running: 2, promptTokens: 5_000, generatedTokens: 900 },
+      },
+    },
+    { podUid: 'pod-2', inFlight: 1, tokens: 20, oldestMs: 10, draining: false },
+  ],
 };
 const report: Report = { type: 'report', more: false, deployments: [entry] };
 
@@ -25,6 +40,13 @@ test('a report arrives as it was sent', () => {
   const line = encode(report);
   expect(line.indexOf('\n')).toBe(line.length - 1);
   expect(parseReport(line)).toEqual(report);
+});
+
+test('what an engine said but its counters is enough', () => {
+  const engine = { ageMs: 0, waiting: 0, kvCacheUsage: 1 };
+  const replicas = [{ podUid: 'pod-1', inFlight: 0, tokens: 0, oldestMs: 0, draining: false, engine }];
+  const without: Report = { ...report, deployments: [{ ...entry, replicas }] };
+  expect(parseReport(encode(without))).toEqual(without);
 });
 
 test('what a newer peer says beyond this is dropped', () => {
@@ -40,6 +62,9 @@ describe('refused', () => {
   const changed = (fields: Record<string, unknown>): string =>
     JSON.stringify({ type: 'report', more: false, deployments: [{ ...raw.deployments[0], ...fields }] });
 
+  const engine = (fields: Record<string, unknown>): string =>
+    changed({ replicas: [{ ...entry.replicas[0], engine: { ...entry.replicas[0]?.engine, ...fields } }] });
+
   test.each([
     ['no JSON', '{"type":"report"'],
     ['another type', JSON.stringify({ type: 'heartbeat' })],
@@ -52,6 +77,10 @@ describe('refused', () => {
     ['a duration of years', changed({ oldestHeldMs: 1e12 })],
     ['a UID of a book', changed({ uid: 'x'.repeat(100) })],
     ['too many replicas', changed({ replicas: Array.from({ length: 2001 }, () => entry.replicas[0]) })],
+    ['a cache that is more than full', engine({ kvCacheUsage: 1.1 })],
+    ['half a request that waits', engine({ waiting: 0.5 })],
+    ['a reading of the future', engine({ ageMs: -1 })],
+    ['counters that lack one', engine({ totals: { ageMs: 0, running: 1, promptTokens: 1 } })],
     ['a missing field', changed({ ages: undefined })],
   ])('%s', (_, line) => {
     expect(() => parseReport(line)).toThrow(/^the report is not/);

@@ -4,7 +4,7 @@
  * dropped, so that a newer peer may say more.
  */
 import { z } from 'zod';
-import { BUCKETS } from './histogram.ts';
+import { BUCKETS, type Counts } from './histogram.ts';
 
 /** Counted up when a peer of before could not understand one of after. */
 export const PROTOCOL = 1;
@@ -26,10 +26,27 @@ const uid = z.string().min(1).max(64);
 const count = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** A day and more is as long as anything can last here; a clock that jumped must not make infinity of it. */
 const milliseconds = z.number().min(0).max(1e9);
-const counts = z
-  .array(z.tuple([count.max(BUCKETS - 1), count]))
-  .max(BUCKETS)
-  .transform((pairs) => new Map(pairs));
+/** Checked by hand: they are most of a report, and take five times as long as a schema of tuples. */
+const counts = z.unknown().transform((value, context): Counts => {
+  const counted: Counts = new Map();
+  if (!Array.isArray(value) || value.length > BUCKETS) return refuse(context);
+  for (const pair of value as unknown[]) {
+    if (!Array.isArray(pair) || pair.length !== 2) return refuse(context);
+    const [bucket, amount] = pair as unknown[];
+    if (!isWhole(bucket, BUCKETS - 1) || !isWhole(amount, Number.MAX_SAFE_INTEGER)) return refuse(context);
+    counted.set(bucket, amount);
+  }
+  return counted;
+});
+
+function isWhole(value: unknown, most: number): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most;
+}
+
+function refuse(context: z.RefinementCtx): never {
+  context.issues.push({ code: 'custom', input: undefined, message: 'no counts' });
+  return z.NEVER;
+}
 
 const helloSchema = z.object({
   type: z.literal('hello'),
@@ -37,6 +54,25 @@ const helloSchema = z.object({
   token: z.string().min(1).max(8192),
   /** Made anew at each start of the process: counts of another instance begin at zero. */
   instance: uid,
+});
+
+/** What an engine said of itself. Ages are counted at the gateway, whose clock is its own. */
+const engineSchema = z.object({
+  /** Of the two that follow. */
+  ageMs: milliseconds,
+  /** Requests that wait for room in its batch or KV cache. */
+  waiting: count,
+  kvCacheUsage: z.number().min(0).max(1),
+  /** Of its /metrics; absent before the first reading. */
+  totals: z
+    .object({
+      ageMs: milliseconds,
+      running: count,
+      /** Since the engine started, whoever asks. */
+      promptTokens: count,
+      generatedTokens: count,
+    })
+    .optional(),
 });
 
 const replicaSchema = z.object({
@@ -48,6 +84,8 @@ const replicaSchema = z.object({
   oldestMs: milliseconds,
   /** The gateway has seen the mark that it is to leave and sends it nothing any more. */
   draining: z.boolean(),
+  /** Absent where it has said nothing lately, and from a gateway of before. */
+  engine: engineSchema.optional(),
 });
 
 const deploymentSchema = z.object({
@@ -68,7 +106,7 @@ const deploymentSchema = z.object({
   oldestHeldMs: milliseconds,
   /** Ages of all requests in flight or held. */
   ages: counts,
-  /** Those with requests in flight or marked to leave. */
+  /** Those with requests in flight, marked to leave, or whose engine was heard of lately. */
   replicas: z.array(replicaSchema).max(1_000),
 });
 
@@ -86,6 +124,7 @@ export type Hello = z.output<typeof helloSchema>;
 export type Report = z.output<typeof fromGatewaySchema>;
 export type DeploymentReport = z.output<typeof deploymentSchema>;
 export type ReplicaReport = z.output<typeof replicaSchema>;
+export type EngineReport = z.output<typeof engineSchema>;
 export type Heartbeat = z.output<typeof fromLeaderSchema>;
 
 /** Returns the first words of a peer. Throws an Error that says what is wrong with them, without repeating any. */

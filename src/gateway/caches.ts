@@ -1,6 +1,6 @@
 /** The informers of the gateway: deployments, where their replicas are, and keys. */
 import type { APIKey } from '../api/generated/api-key.ts';
-import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
+import type { InferenceDeployment, InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
 import type { Endpoint, EndpointSlice } from '../api/kubernetes.ts';
 import { DEPLOYMENT_LABEL, DEPLOYMENT_UID_LABEL, SERVICE_NAME_LABEL } from '../api/labels.ts';
 import { modelNameKeys } from '../api/model-names.ts';
@@ -56,7 +56,7 @@ export function createCaches(options: CacheOptions): Caches {
           ...(adapters && { adapters: adapters.map(({ name }) => ({ name })) }),
           ...(allowKeysFrom && { allowKeysFrom }),
         },
-        ...(status?.replicas?.drainingPods && { status: { replicas: { drainingPods: status.replicas.drainingPods } } }),
+        ...(status && { status: statusOf(status) }),
       }),
       indexes: DEPLOYMENT_INDEXES,
     }),
@@ -73,6 +73,19 @@ export function createCaches(options: CacheOptions): Caches {
       resource: apiKeys,
       decode: ({ metadata, spec }) => ({ metadata: identityOf(metadata), spec }),
     }),
+  };
+}
+
+/** Which replicas are to leave, and what tells when one that is on its way will serve. */
+function statusOf({ replicas, scaling }: InferenceDeploymentStatus): InferenceDeploymentStatus {
+  const { desiredReplicas, lastScaleTime, learned } = scaling ?? {};
+  return {
+    ...(replicas?.drainingPods && { replicas: { drainingPods: replicas.drainingPods } }),
+    scaling: {
+      ...(desiredReplicas !== undefined && { desiredReplicas }),
+      ...(lastScaleTime !== undefined && { lastScaleTime }),
+      ...(learned?.loadSeconds !== undefined && { learned: { loadSeconds: learned.loadSeconds } }),
+    },
   };
 }
 

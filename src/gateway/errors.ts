@@ -111,19 +111,31 @@ export function refusedByEngine(
   return invalid(status, code, message, param);
 }
 
-function unavailable(code: string, message: string, retryAfterSeconds: number): GatewayError {
+function unavailable(code: string, message: string, retryAfterSeconds: number, headers = {}): GatewayError {
   return new GatewayError({
     status: 503,
     type: 'server_error',
     code,
     message,
-    headers: { 'retry-after': String(retryAfterSeconds) },
+    headers: { 'retry-after': String(retryAfterSeconds), ...headers },
   });
 }
 
-export function noReplica(model: string, waitedSeconds: number): GatewayError {
-  const message = `No replica of \`${model}\` became ready within ${waitedSeconds} s. Try again shortly.`;
-  return unavailable('model_not_ready', message, 10);
+/** Told to wait for longer, OpenAI's client for JavaScript tries again within seconds instead; the one for Python waits. */
+const LONGEST_RETRY_SECONDS = 60;
+/** Where nobody knows how long a replica takes to start. */
+const RETRY_SECONDS = 10;
+
+/** `readyIn` is in how many seconds a replica may be expected; undefined where that is not known. */
+function notReady(code: string, message: string, readyIn: number | undefined): GatewayError {
+  if (readyIn === undefined) return unavailable(code, `${message} Try again shortly.`, RETRY_SECONDS);
+  const retryAfter = Math.min(readyIn, LONGEST_RETRY_SECONDS);
+  const headers = { 'x-infer-ready-in': String(readyIn) };
+  return unavailable(code, `${message} Try again in about ${readyIn} s.`, retryAfter, headers);
+}
+
+export function noReplica(model: string, waitedSeconds: number, readyIn: number | undefined): GatewayError {
+  return notReady('model_not_ready', `No replica of \`${model}\` became ready within ${waitedSeconds} s.`, readyIn);
 }
 
 /** A rollout that brings an adapter is under way. */
@@ -138,9 +150,8 @@ export function deploymentSuspended(model: string): GatewayError {
   return new GatewayError({ status: 503, type: 'server_error', code: 'model_suspended', message, headers });
 }
 
-export function tooManyHeld(model: string): GatewayError {
-  const message = `Too many requests wait for a replica of \`${model}\` already. Try again shortly.`;
-  return unavailable('queue_full', message, 10);
+export function tooManyHeld(model: string, readyIn: number | undefined): GatewayError {
+  return notReady('queue_full', `Too many requests wait for a replica of \`${model}\` already.`, readyIn);
 }
 
 export function gatewayFull(): GatewayError {

@@ -40,6 +40,11 @@ export interface GatewayLimits {
   readonly ejectionMs: number;
   readonly probeIntervalMs: number;
   readonly probeMisses: number;
+
+  /** Between two readings of a replica's /metrics while it has requests, how long one may take, and its most bytes. */
+  readonly scrapeIntervalMs: number;
+  readonly scrapeTimeoutMs: number;
+  readonly scrapeBytes: number;
 }
 
 export const DEFAULT_LIMITS: GatewayLimits = {
@@ -66,4 +71,7 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   ejectionMs: 30_000,
   probeIntervalMs: 2_000,
   probeMisses: 3,
+  scrapeIntervalMs: 5_000,
+  scrapeTimeoutMs: 2_000,
+  scrapeBytes: 2 * 1024 * 1024,
 };

@@ -14,8 +14,10 @@ type DeploymentLabels = 'namespace' | 'deployment';
 
 const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600];
 
+/** One that was deleted has no series: its requests may still end, and would make them anew. */
 function labelsOf(deployment: Deployment | undefined): { namespace: string; deployment: string } {
-  return { namespace: deployment?.namespace ?? '', deployment: deployment?.name ?? '' };
+  if (deployment === undefined || deployment.removed) return { namespace: '', deployment: '' };
+  return { namespace: deployment.namespace, deployment: deployment.name };
 }
 
 export class GatewayMetrics {
@@ -27,6 +29,7 @@ export class GatewayMetrics {
   readonly #retries: Counter<DeploymentLabels | 'reason'>;
   readonly #broken: Counter<DeploymentLabels | 'reason'>;
   readonly #ejections: Counter<'reason'>;
+  readonly #unread: Counter<DeploymentLabels>;
 
   constructor(registry: Registry) {
     const registers = [registry];
@@ -79,6 +82,12 @@ export class GatewayMetrics {
       labelNames: ['reason'],
       registers,
     });
+    this.#unread = new Counter({
+      name: 'infer_gateway_engine_readings_failed_total',
+      help: "Readings of a replica's /metrics that failed: the scaler then knows less of it.",
+      labelNames: ['namespace', 'deployment'],
+      registers,
+    });
   }
 
   /** Counts a request that begins; returns what to call with its end. */
@@ -93,9 +102,16 @@ export class GatewayMetrics {
   }
 
   /** Removes the series of a deployment that was deleted. */
-  async forget(deployment: Deployment): Promise<void> {
-    const { namespace, deployment: name } = labelsOf(deployment);
-    const metrics = [this.#requests, this.#seconds, this.#firstByte, this.#held, this.#retries, this.#broken];
+  async forget({ namespace, name }: Deployment): Promise<void> {
+    const metrics = [
+      this.#requests,
+      this.#seconds,
+      this.#firstByte,
+      this.#held,
+      this.#retries,
+      this.#broken,
+      this.#unread,
+    ];
     for (const metric of metrics) {
       for (const { labels } of (await metric.get()).values) {
         if (labels['namespace'] !== namespace || labels['deployment'] !== name) continue;
@@ -114,7 +130,9 @@ export class GatewayMetrics {
   hold(deployment: Deployment): () => void {
     const labels = labelsOf(deployment);
     this.#held.inc(labels);
-    return () => this.#held.dec(labels);
+    return () => {
+      if (!deployment.removed) this.#held.dec(labels);
+    };
   }
 
   retried(deployment: Deployment, reason: string): void {
@@ -127,5 +145,9 @@ export class GatewayMetrics {
 
   ejected(reason: string): void {
     this.#ejections.inc({ reason });
+  }
+
+  engineUnread(deployment: Deployment): void {
+    this.#unread.inc(labelsOf(deployment));
   }
 }

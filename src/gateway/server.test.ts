@@ -182,14 +182,22 @@ test('a deployment that was deleted leaves no series behind', async () => {
   const metrics = new MetricsRegistry();
   const measured = new GatewayMetrics(metrics);
   const [gone, stays] = [new FakeDeployment('gone'), new FakeDeployment('stays')];
-  for (const deployment of [gone, stays]) {
+  const measure = (deployment: FakeDeployment): void => {
     measured.begin()({ route: 'models', status: 200, seconds: 1, deployment });
     measured.firstByte(deployment, true, 1);
     measured.retried(deployment, 'reset');
     measured.broken(deployment, 'reset');
+    measured.engineUnread(deployment);
     measured.hold(deployment)();
-  }
+  };
+  measure(gone);
+  measure(stays);
+  const endHold = measured.hold(gone);
+  gone.end('removed');
   await measured.forget(gone);
+  // Of requests that were under way.
+  measure(gone);
+  endHold();
   const text = await metrics.metrics();
   expect(text).not.toContain('deployment="gone"');
   expect(text).toContain('deployment="stays"');

@@ -12,6 +12,10 @@ export class TrackedDeployment implements Deployment {
   #holdTimeoutSeconds = 0;
   #suspended = false;
   #removed = false;
+  /** Of the status: the number of replicas that is wanted, since when (Unix milliseconds), and how long one took to start. */
+  #desired = 0;
+  #scaledAtMs = Number.NaN;
+  #loadSeconds: number | undefined;
   /** Pod UIDs. */
   #draining: ReadonlySet<string> = new Set();
   #replicas: readonly Replica[] = [];
@@ -49,6 +53,15 @@ export class TrackedDeployment implements Deployment {
     return () => void this.#listeners.delete(entry);
   }
 
+  readyInSeconds(nowMs: number, waitedSeconds: number): number | undefined {
+    if (this.#loadSeconds === undefined) return undefined;
+    const sinceScaled = (nowMs - this.#scaledAtMs) / 1000;
+    const startedFor = this.#desired > 0 && sinceScaled >= 0 ? sinceScaled : waitedSeconds;
+    const left = Math.ceil(this.#loadSeconds - startedFor);
+    // One that should be there by now is held up, for want of a GPU for example: a second would be said for hours.
+    return left > 0 ? left : undefined;
+  }
+
   /** Takes a new state of the resource; returns whether other replicas are to leave than before. */
   update(resource: InferenceDeployment): boolean {
     const { holdTimeoutSeconds, suspend } = effectiveSpec(resource.spec);
@@ -56,6 +69,10 @@ export class TrackedDeployment implements Deployment {
     const stopped = suspend && !this.#suspended;
     this.#suspended = suspend;
     if (stopped) this.#tell();
+    const { desiredReplicas = 0, lastScaleTime = '', learned } = resource.status?.scaling ?? {};
+    this.#desired = desiredReplicas;
+    this.#scaledAtMs = Date.parse(lastScaleTime);
+    this.#loadSeconds = learned?.loadSeconds;
     const before = this.#draining;
     this.#draining = new Set(resource.status?.replicas?.drainingPods);
     if (before.symmetricDifference(this.#draining).size === 0) return false;

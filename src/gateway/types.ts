@@ -1,5 +1,28 @@
 /** What the parts of the gateway agree on. */
 
+/** What an engine said of itself. Times are `now` values of performance.now(). */
+export interface EngineReading {
+  /** When the two that follow were said: with an answer, or at a reading of /metrics. */
+  readonly at: number;
+  /** Requests that wait for room in its batch or its KV cache. */
+  readonly waiting: number;
+  /** Share of its KV cache in use, 0 to 1. */
+  readonly kvCacheUsage: number;
+  /** What only /metrics tells; undefined before its first reading. */
+  readonly totals: EngineTotals | undefined;
+}
+
+export interface EngineTotals {
+  readonly at: number;
+  /** Requests that it works on together. */
+  readonly running: number;
+  /** Requests that wait for something other than room, which is no want of capacity. */
+  readonly deferred: number;
+  /** Since the engine started: tokens of prompts that it took in, and tokens that it made. */
+  readonly promptTokens: number;
+  readonly generatedTokens: number;
+}
+
 /** One engine that a deployment's requests may go to. The gateway's own counts are kept on it. */
 export interface Replica {
   /** UID of its pod: names are reused, UIDs are not. */
@@ -14,6 +37,8 @@ export interface Replica {
   inFlight: number;
   /** Estimated tokens, of prompt and answer, of the requests in flight. */
   outstandingTokens: number;
+  /** What its engine said last; absent where it has said nothing. */
+  engine?: EngineReading;
 }
 
 /** A deployment as requests see it. */
@@ -29,6 +54,12 @@ export interface Deployment {
   readonly holdTimeoutSeconds: number;
   /** All that are known, serving or not; the same objects as long as a pod lives. */
   replicas(): readonly Replica[];
+  /**
+   * Returns in how many seconds, 1 or more, a replica may be expected to serve, by how long one took before; undefined where
+   * that is not known, or over already. `nowMs` is in Unix milliseconds; `waitedSeconds` is for how long one has been waited
+   * for at least.
+   */
+  readyInSeconds(nowMs: number, waitedSeconds: number): number | undefined;
   /** It was deleted: nothing will serve its requests any more. */
   readonly removed: boolean;
   /** Calls `listener` whenever a replica begins or ends to serve, or the deployment; returns how to stop that. */

@@ -142,9 +142,14 @@ describe('a deployment', () => {
 
   test('says all that is wrong at once', async () => {
     const answer = await refused(
-      manifest('InferenceDeployment', { model: { id: 'https://huggingface.co/a/b' }, minReplicas: 0, scaling: {} }),
+      manifest('InferenceDeployment', {
+        model: { id: 'https://huggingface.co/a/b' },
+        aliases: ['a/b'],
+        hardwareProfile: 'A100',
+      }),
     );
-    for (const field of ['spec.model.id', 'spec.minReplicas', 'spec.scaling']) expect(answer).toContain(`* ${field}: `);
+    for (const field of ['spec.model.id', 'spec.aliases[0]', 'spec.hardwareProfile'])
+      expect(answer).toContain(`* ${field}: `);
   });
 
   test('that is valid stays so when it is changed, and a wrong change is refused', async () => {
@@ -153,8 +158,8 @@ describe('a deployment', () => {
       manifest('InferenceDeployment', valid['InferenceDeployment'], 'changed'),
     );
     const patch = ['patch', 'infer', 'changed', '--type=merge', '-p'];
-    expect(await playground.refusal([...patch, '{"spec":{"minReplicas":0}}'])).toContain(
-      'minReplicas 0 (scale to zero) is not supported by this version of Infer yet',
+    expect(await playground.refusal([...patch, '{"spec":{"maxReplicas":2,"minReplicas":3}}'])).toContain(
+      'maxReplicas must be at least minReplicas',
     );
     expect(await playground.refusal([...patch, '{"spec":{"minReplicas":3}}'])).toBe('');
   });
@@ -169,8 +174,9 @@ describe('a deployment', () => {
           tokenSecretRef: { name: 'hf.token', key: 'HF_TOKEN' },
         },
         hardwareProfile: 'gpu.h100.8',
-        minReplicas: 4,
+        minReplicas: 0,
         maxReplicas: 4,
+        scaling: { targetRps: 2.5, targetLatencyP95Ms: 8000, stabilizationWindowSeconds: 0, idleSeconds: 10 },
         engine: {
           maxModelLen: 131_072,
           maxNumSeqs: 1024,

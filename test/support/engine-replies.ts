@@ -6,9 +6,17 @@ import type { FakeDeployment } from './gateway.ts';
 export const EVENT = 'data: {"id":"c","model":"tiny","choices":[{"delta":{"content":"é"}}]}\n\n';
 export const DONE = 'data: [DONE]\n\n';
 
+/** As vLLM writes it. */
+export const LOAD_HEADER = 'JSON {"named_metrics": {"num_requests_waiting": 3.0, "kv_cache_usage_perc": 0.25}}';
+
 /** Sends a head with fields that no client may see. */
 export function head(response: ServerResponse, type = 'text/event-stream; charset=utf-8'): void {
-  response.writeHead(200, { 'content-type': type, 'x-secret': 'engine', 'set-cookie': 'a=b' });
+  response.writeHead(200, {
+    'content-type': type,
+    'x-secret': 'engine',
+    'set-cookie': 'a=b',
+    'endpoint-load-metrics': LOAD_HEADER,
+  });
   response.flushHeaders();
 }
 

@@ -31,6 +31,8 @@ export class FakeDeployment implements Deployment {
   holdTimeoutSeconds = 50;
   suspended = false;
   removed = false;
+  /** How long a replica takes to start. */
+  loadSeconds: number | undefined;
   readonly all: Replica[] = [];
   readonly #listeners = new Set<() => void>();
 
@@ -46,7 +48,7 @@ export class FakeDeployment implements Deployment {
 
   add(origin: string, serving = true): Replica {
     const podUid = `pod-${this.all.length}`;
-    const replica = { podUid, origin, serving, draining: false, inFlight: 0, outstandingTokens: 0 };
+    const replica: Replica = { podUid, origin, serving, draining: false, inFlight: 0, outstandingTokens: 0 };
     this.all.push(replica);
     this.#tell();
     return replica;
@@ -61,6 +63,10 @@ export class FakeDeployment implements Deployment {
 
   replicas(): readonly Replica[] {
     return this.all;
+  }
+
+  readyInSeconds(_: number, waitedSeconds: number): number | undefined {
+    return this.loadSeconds && this.loadSeconds - waitedSeconds;
   }
 
   onReplicasChange(listener: () => void): () => void {
@@ -147,20 +153,28 @@ export async function startGateway(
 
 export interface FakeEngine {
   readonly origin: string;
-  /** Requests so far, with their bodies; /health is not among them. */
+  /** Requests so far, with their bodies; /health and /metrics are not among them. */
   readonly requests: { readonly head: IncomingMessage; readonly body: string }[];
   close(): void;
 }
 
-/** Starts an engine that answers as `handler` says; `/health` is 200 unless `healthy` says no, then it hangs. */
+/**
+ * Starts an engine that answers as `handler` says; `/health` is 200 unless `healthy` says no, then it hangs; `/metrics` is
+ * answered by `metrics`, else it is not found.
+ */
 export async function startEngine(
   handler: (response: ServerResponse, request: IncomingMessage, body: string) => void | Promise<void>,
   healthy: () => boolean = () => true,
+  metrics: (response: ServerResponse) => void = (response) => response.writeHead(404).end(),
 ): Promise<FakeEngine> {
   const requests: { head: IncomingMessage; body: string }[] = [];
   const server = createServer((request, response) => {
     if (request.url === '/health') {
       if (healthy()) response.end();
+      return;
+    }
+    if (request.url === '/metrics') {
+      metrics(response);
       return;
     }
     const parts: Buffer[] = [];

@@ -96,9 +96,6 @@ describe('crds/', () => {
   test('the fields of features to come are the ones refused', () => {
     expect(definitions.flatMap(refusedPaths).sort()).toEqual(
       [
-        'spec.minReplicas',
-        'spec.maxReplicas',
-        'spec.scaling',
         'spec.requestsPerMinute',
         'spec.tokensPerMinute',
         'spec.maxStreams',
@@ -133,6 +130,12 @@ describe('crds/', () => {
       schema.default === undefined ? [] : [[name, schema.default]],
     );
     const model = { id: 'org/name' };
-    expect(effectiveSpec({ model })).toEqual({ model, maxReplicas: 1, ...Object.fromEntries(defaults) });
+    const { scaling, ...spec } = effectiveSpec({ model });
+    expect(spec).toEqual({ model, maxReplicas: 1, ...Object.fromEntries(defaults) });
+    const described = Object.entries(properties['scaling']?.properties ?? {}).map(([name, { description = '' }]) => [
+      name,
+      Number(/Default (\d+)[.]/.exec(description)?.[1]),
+    ]);
+    expect(scaling).toEqual(Object.fromEntries(described));
   });
 });

@@ -21,11 +21,11 @@ export interface InferenceDeploymentSpec {
    */
   hardwareProfile?: string;
   /**
-   * minReplicas is the fewest replicas that run. Unit replicas. Default 1. 0 (scale to zero) is not supported by this version of Infer yet. Example 2.
+   * minReplicas is the fewest replicas that run. 0 lets the deployment go to zero after scaling.idleSeconds without work; the next request waits while a replica starts. Unit replicas. Default 1. Example 2.
    */
   minReplicas?: number;
   /**
-   * maxReplicas is the most replicas that run, at least minReplicas. Unit replicas. Default: as many as minReplicas, and at least 1. More than that (autoscaling) is not supported by this version of Infer yet. Example 3.
+   * maxReplicas is the most replicas that run, at least minReplicas; above it Infer scales by load between the two. Unit replicas. Default: as many as minReplicas, and at least 1. Example 3.
    */
   maxReplicas?: number;
   scaling?: InferenceDeploymentSpecScaling;
@@ -118,11 +118,11 @@ export interface InferenceDeploymentSpecModelClaim {
   path?: string;
 }
 /**
- * scaling holds the targets by which Infer chooses the number of replicas between minReplicas and maxReplicas. It is not supported by this version of Infer yet.
+ * scaling holds the targets by which Infer chooses the number of replicas between minReplicas and maxReplicas. No other autoscaler may write the same Deployment.
  */
 export interface InferenceDeploymentSpecScaling {
   /**
-   * targetRps is how many requests per second one replica is asked to serve at most. Unit requests per second and replica; fractions are fine. Default 10. Example 2.5.
+   * targetRps is how many requests per second one replica is expected to serve within targetLatencyP95Ms. It is what Infer goes by until it has learned from some hundred requests what a replica can do; then that goes before it. Unit requests per second and replica; fractions are fine. Default 10. Example 2.5.
    */
   targetRps?: number;
   /**
@@ -401,10 +401,60 @@ export interface InferenceDeploymentStatusScaling {
    * lastScaleTime is when the number of replicas last changed. Example "2026-11-22T10:00:00Z".
    */
   lastScaleTime?: string;
+  learned?: InferenceDeploymentStatusScalingLearned;
   /**
    * recent are the last changes of the number of replicas, the newest first; at most 5.
    */
   recent?: InferenceDeploymentStatusScalingRecentItem[];
+}
+/**
+ * learned is what Infer has measured of one replica of this deployment under load; it decides by that. Kept here so that it outlives a restart of the operator; a value moves only when it changed by a tenth. Absent until something was measured.
+ */
+export interface InferenceDeploymentStatusScalingLearned {
+  /**
+   * key stands for the model, hardware profile and engine settings that it was learned of; for others it is learned anew. Example 5f1d3c0a9b.
+   */
+  key?: string;
+  /**
+   * requestsPerSecond is how many requests one replica serves within the latency target, a decimal number. Unit requests per second and replica. Example "3.7".
+   */
+  requestsPerSecond?: string;
+  /**
+   * promptTokensPerSecond is how many tokens of prompts one replica takes in within the latency target, a decimal number. Unit tokens per second and replica. Example "4100".
+   */
+  promptTokensPerSecond?: string;
+  /**
+   * outputTokensPerSecond is how many tokens one replica generates within the latency target, a decimal number. Unit tokens per second and replica. Example "870".
+   */
+  outputTokensPerSecond?: string;
+  /**
+   * concurrency is how many requests one replica may have in flight within the latency target, a decimal number. Unit requests per replica. Example "24.5".
+   */
+  concurrency?: string;
+  /**
+   * samples is how many requests this was learned from, newer ones weighing more, up to 500. The fewer, the more spec.scaling.targetRps counts beside it. Unit requests. Example 350.
+   */
+  samples?: number;
+  /**
+   * tokenBaseMs is how long each token of an answer takes whatever else the replica does, a decimal number. Unit milliseconds per token. Example "8.5".
+   */
+  tokenBaseMs?: string;
+  /**
+   * tokenPerRequestMs is how much longer each request makes it that the replica works on at the same time, a decimal number. Unit milliseconds per token and request. Example "0.24".
+   */
+  tokenPerRequestMs?: string;
+  /**
+   * unloadedMeanMs is how long a request takes on average that has a replica to itself. Unit milliseconds. Example 810.
+   */
+  unloadedMeanMs?: number;
+  /**
+   * unloadedP95Ms is what 95 of 100 such requests stay below; a latency target below it cannot be had by more replicas. Unit milliseconds. Example 1900.
+   */
+  unloadedP95Ms?: number;
+  /**
+   * loadSeconds is how long a replica takes from having a node to serving. Unit seconds. Example 95.
+   */
+  loadSeconds?: number;
 }
 /**
  * One change of the number of replicas.

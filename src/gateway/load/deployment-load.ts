@@ -1,7 +1,10 @@
 /** What a gateway counts of one deployment; totals only grow, so that a report that is lost loses nothing. */
 import { observe, type Counts } from '../../channel/histogram.ts';
-import type { DeploymentReport, ReplicaReport } from '../../channel/messages.ts';
-import type { Deployment } from '../types.ts';
+import type { DeploymentReport, EngineReport, ReplicaReport } from '../../channel/messages.ts';
+import type { Deployment, EngineReading } from '../types.ts';
+
+/** Older than this what an engine said is not repeated. */
+const ENGINE_TOLD_MS = 15_000;
 
 /**
  * How a request ended: `failed` by no fault of its client; `cancelled` where its client went away, or asked for what the
@@ -119,21 +122,34 @@ export class DeploymentLoad {
       held: this.#held.size,
       oldestHeldMs: firstHeld === undefined ? 0 : now - firstHeld,
       ages,
-      replicas: this.#replicas(oldest),
+      replicas: this.#replicas(oldest, now),
     };
   }
 
   /** The count on the replica is exact from the moment a request is given to it: drains rest on it. */
-  #replicas(oldest: ReadonlyMap<string, number>): ReplicaReport[] {
-    return this.deployment
-      .replicas()
-      .filter(({ inFlight, draining }) => inFlight > 0 || draining)
-      .map(({ podUid, inFlight, outstandingTokens, draining }) => ({
+  #replicas(oldest: ReadonlyMap<string, number>, now: number): ReplicaReport[] {
+    return this.deployment.replicas().flatMap(({ podUid, inFlight, outstandingTokens, draining, engine }) => {
+      const told = engine && engineReport(engine, now);
+      if (inFlight === 0 && !draining && told === undefined) return [];
+      return {
         podUid,
         inFlight,
         tokens: Math.round(outstandingTokens),
         oldestMs: oldest.get(podUid) ?? 0,
         draining,
-      }));
+        ...(told && { engine: told }),
+      };
+    });
   }
+}
+
+function engineReport({ at, waiting, kvCacheUsage, totals }: EngineReading, now: number): EngineReport | undefined {
+  if (now - at > ENGINE_TOLD_MS) return undefined;
+  const counted = totals && {
+    ageMs: now - totals.at,
+    running: totals.running,
+    promptTokens: totals.promptTokens,
+    generatedTokens: totals.generatedTokens,
+  };
+  return { ageMs: now - at, waiting, kvCacheUsage, ...(counted && { totals: counted }) };
 }

@@ -65,6 +65,41 @@ describe('a report', () => {
     ]);
   });
 
+  test('has what an engine said lately, also where no request is left on it', () => {
+    const [one] = chat.all;
+    if (one === undefined) throw new Error('no replica');
+    tracker.arrive(chat).end('completed', 1_000);
+    const totals = { at: 2_000, running: 4, deferred: 1, promptTokens: 50, generatedTokens: 60 };
+    one.engine = { at: 2_500, waiting: 3, kvCacheUsage: 0.5, totals };
+    const { version } = tracker.changesSince(0);
+    tracker.engineRead(chat);
+    now = 3_000;
+    expect(tracker.changesSince(version).deployments[0]?.replicas).toEqual([
+      {
+        podUid: 'pod-0',
+        inFlight: 0,
+        tokens: 0,
+        oldestMs: 0,
+        draining: false,
+        engine: {
+          ageMs: 500,
+          waiting: 3,
+          kvCacheUsage: 0.5,
+          totals: { ageMs: 1_000, running: 4, promptTokens: 50, generatedTokens: 60 },
+        },
+      },
+    ]);
+    now = 20_000;
+    expect(tracker.changesSince(0).deployments[0]?.replicas).toEqual([]);
+  });
+
+  test('an engine that was read makes no report of a deployment that has gone', () => {
+    tracker.arrive(chat).end('completed', 1_000);
+    tracker.forget(chat);
+    tracker.engineRead(chat);
+    expect(tracker.changesSince(0).deployments).toEqual([]);
+  });
+
   test('a request that ended counts once', () => {
     const request = tracker.arrive(chat);
     request.end('completed', 1_001);

@@ -31,6 +31,12 @@ export class LoadTracker implements ReportSource {
     this.#changed(this.#loadOf(deployment), true);
   }
 
+  /** An engine of the deployment was read: the next report tells, also where no request is left. */
+  engineRead(deployment: Deployment): void {
+    const load = this.#loads.get(deployment);
+    if (load !== undefined) this.#changed(load, false);
+  }
+
   /** The deployment has gone. */
   forget(deployment: Deployment): void {
     const load = this.#loads.get(deployment);

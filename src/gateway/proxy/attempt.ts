@@ -1,4 +1,6 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
+import { LOAD_REQUEST_HEADER, LOAD_RESPONSE_HEADER } from '../engine/load-header.ts';
 import type { GatewayLimits } from '../limits.ts';
 import type { ClientResponse } from './client-response.ts';
 import { modelRenamer } from './model-name.ts';
@@ -39,6 +41,8 @@ export class Attempt implements Dispatcher.DispatchHandler {
   readonly outcome: Promise<Outcome>;
   /** Called once, with the first bytes of the answer's body. */
   onFirstByte: () => void = () => {};
+  /** What the head of the answer says of the engine's load. */
+  loadHeader: string | undefined;
   readonly #settle: (outcome: Outcome) => void;
   readonly #request: UpstreamRequest;
   readonly #client: ClientResponse;
@@ -75,6 +79,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
           method: 'POST',
           // All that the engine gets of the client's head: nothing. Its Authorization is the gateway's affair.
           headers: {
+            [LOAD_REQUEST_HEADER]: 'json',
             'content-type': 'application/json',
             accept: stream ? 'text/event-stream' : 'application/json',
             'x-request-id': request.requestId,
@@ -101,8 +106,10 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (this.#settled) controller.abort(new Error('cancelled'));
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number): void {
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
     if (this.#settled || status < 200) return;
+    const load = headers[LOAD_RESPONSE_HEADER];
+    if (typeof load === 'string') this.loadHeader = load;
     const { stream, engineModel, clientModel } = this.#request;
     const { eventBytes, bufferedReplyBytes } = this.#limits;
     if (status !== 200) {

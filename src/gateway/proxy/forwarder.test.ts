@@ -29,7 +29,13 @@ describe('heads', () => {
     const upstream = await engine(answersStream);
     const gateway = await gatewayFor(new FakeDeployment('tiny', [upstream.origin]));
     const response = await post(gateway, CHAT, chat('tiny', { stream: true, repetition_penalty: 1.1 }), {
-      headers: { 'x-request-id': 'mine', cookie: 'c=d', 'x-forwarded-for': '1.2.3.4', te: 'trailers' },
+      headers: {
+        'x-request-id': 'mine',
+        cookie: 'c=d',
+        'x-forwarded-for': '1.2.3.4',
+        te: 'trailers',
+        'endpoint-load-metrics-format': 'text',
+      },
     });
     expect(await response.text()).toBe(EVENT + DONE);
     const sent = upstream.requests[0];
@@ -38,9 +44,11 @@ describe('heads', () => {
       'connection',
       'content-length',
       'content-type',
+      'endpoint-load-metrics-format',
       'host',
       'x-request-id',
     ]);
+    expect(sent?.head.headers['endpoint-load-metrics-format']).toBe('json');
     expect(sent?.head.headers['x-request-id']).toBe(response.headers.get('x-request-id'));
     expect(sent?.body).toBe(JSON.stringify(chat('tiny', { stream: true, repetition_penalty: 1.1 })));
     expect([...response.headers.keys()].toSorted()).toEqual([

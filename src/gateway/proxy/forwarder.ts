@@ -1,6 +1,8 @@
 /** Takes a checked request to a replica and its answer back. */
 import type { Logger } from 'pino';
 import { Agent } from 'undici';
+import { readLoadHeader } from '../engine/load-header.ts';
+import { EngineScraper } from '../engine/scraper.ts';
 import { shuttingDown } from '../errors.ts';
 import type { GatewayLimits } from '../limits.ts';
 import type { RequestEnd, RequestLoad } from '../load/deployment-load.ts';
@@ -50,6 +52,7 @@ export class Forwarder {
   readonly #ejection: Ejection;
   readonly #queue: ReplicaQueue;
   readonly #monitor: ReplicaMonitor;
+  readonly #scraper: EngineScraper;
   readonly #budgets = new Map<string, RetryBudget>();
   readonly #clients = new Set<ClientResponse>();
 
@@ -76,6 +79,12 @@ export class Forwarder {
     this.#ejection = new Ejection(limits);
     this.#queue = new ReplicaQueue(options.pick, this.#ejection, limits);
     this.#monitor = new ReplicaMonitor(this.#agent, limits, (replica) => this.#leaveOut(replica, 'unresponsive'));
+    this.#scraper = new EngineScraper({
+      dispatcher: this.#agent,
+      limits,
+      onRead: (deployment) => this.#load.engineRead(deployment),
+      onFailure: (deployment) => this.#metrics.engineUnread(deployment),
+    });
   }
 
   /**
@@ -120,6 +129,7 @@ export class Forwarder {
 
   async close(): Promise<void> {
     this.#monitor.close();
+    this.#scraper.close();
     await this.#agent.destroy();
   }
 
@@ -158,13 +168,17 @@ export class Forwarder {
       endRetry?.();
       const now = performance.now();
       load.firstByte(now);
+      const engine = attempt.loadHeader && readLoadHeader(attempt.loadHeader, replica.engine, now);
+      if (engine) replica.engine = engine;
       this.#metrics.firstByte(request.deployment, request.stream, (now - started) / 1000);
     };
+    this.#scraper.begin(request.deployment, replica);
     const unwatch = this.#monitor.watch(replica, () => attempt.cancel({ kind: 'failed', reason: 'unresponsive' }));
     try {
       return await attempt.outcome;
     } finally {
       unwatch();
+      this.#scraper.end(replica);
       lease.release();
     }
   }

@@ -63,7 +63,8 @@ export class ReplicaQueue {
    */
   async wait(wish: ReplicaWish): Promise<Lease | undefined> {
     const queue = this.#queueOf(wish.deployment);
-    if (queue.waiting.size >= this.#limits.heldRequests) throw tooManyHeld(wish.model);
+    const readyIn = (waited: number): number | undefined => wish.deployment.readyInSeconds(Date.now(), waited);
+    if (queue.waiting.size >= this.#limits.heldRequests) throw tooManyHeld(wish.model, readyIn(0));
     const { promise, resolve, reject } = Promise.withResolvers<Lease | undefined>();
     const entry: Waiting = { wish, avoid: wish.avoid, take: resolve, refuse: reject };
     queue.waiting.add(entry);
@@ -77,7 +78,7 @@ export class ReplicaQueue {
     const seconds = Math.round(wish.holdTimeoutMs / 1000);
     const deadline = setTimeout(() => {
       queue.waiting.delete(entry);
-      reject(noReplica(wish.model, seconds));
+      reject(noReplica(wish.model, seconds, readyIn(seconds)));
     }, wish.holdTimeoutMs);
     const endPause = (): void => {
       entry.avoid = NOTHING;

@@ -53,6 +53,19 @@ describe('without a serving replica', () => {
     noneInFlight(deployment);
   });
 
+  test('who is refused is told how long a replica takes to start, and to try again within what OpenAI clients wait for', async () => {
+    const deployment = new FakeDeployment('tiny');
+    deployment.holdTimeoutSeconds = 0.1;
+    const gateway = await gatewayFor(deployment);
+    const told = async (loadSeconds: number): Promise<unknown> => {
+      deployment.loadSeconds = loadSeconds;
+      const { headers } = await post(gateway, CHAT, chat('tiny'));
+      return [headers.get('retry-after'), headers.get('x-infer-ready-in')];
+    };
+    expect(await told(45)).toEqual(['45', '45']);
+    expect(await told(300)).toEqual(['60', '300']);
+  });
+
   test('a stream is kept alive by comments, and answered when a replica serves', async () => {
     const upstream = await engine(answersStream);
     const deployment = new FakeDeployment('tiny');

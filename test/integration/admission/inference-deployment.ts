@@ -86,25 +86,9 @@ export const deploymentMistakes: Mistake[] = [
     answer: 'spec.minReplicas in body must be of type integer',
   },
   {
-    sentence: 'scale to zero',
-    spec: { minReplicas: 0 },
-    answer:
-      'spec.minReplicas: Forbidden: minReplicas 0 (scale to zero) is not supported by this version of Infer yet; write 1',
-  },
-  {
     sentence: 'fewer replicas at most than at least',
     spec: { minReplicas: 3, maxReplicas: 2 },
     answer: 'maxReplicas must be at least minReplicas; raise maxReplicas',
-  },
-  {
-    sentence: 'more replicas at most than at least',
-    spec: { minReplicas: 2, maxReplicas: 3 },
-    answer: 'spec.maxReplicas: Forbidden: maxReplicas above minReplicas (autoscaling) is not supported by this version',
-  },
-  {
-    sentence: 'scaling, which no version does yet',
-    spec: { scaling: { targetRps: 10 } },
-    answer: 'spec.scaling: Forbidden: scaling is not supported by this version of Infer yet; remove it',
   },
   {
     sentence: 'no time to wait for a replica',
