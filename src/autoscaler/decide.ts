@@ -1,21 +1,286 @@
-/** Pure: how many replicas a deployment should have. */
-import type { EffectiveSpec } from '../api/defaults.ts';
+/** Pure: how many replicas a deployment should have, and why. Design: docs/design/0013-scaling-rule.md. */
+import { addArrivals, addScatter, POISSON, type ArrivalHistory, type Scatter } from './arrivals.ts';
+import { capacityOf, learn, UNLEARNED, type Capacity, type CapacityModel } from './capacity.ts';
+import { choose, type Choice } from './choose.ts';
+import { demandOf, wholeReplicas, type Demand } from './demand.ts';
+import { explain, type ScalingReason } from './explain.ts';
+import { countAbove, total } from './latencies.ts';
+import { learnedOf, restoredLoadTimeMs, restoredModel, type Learned } from './learned.ts';
+import {
+  addLatencies,
+  latencyCandidate,
+  recentP95Ms,
+  saturationCandidate,
+  smoothedWaiting,
+  type LatencySlot,
+} from './net.ts';
+import {
+  TICK_MS,
+  type Observation,
+  type ReplicaCounts,
+  type ScalingTargets,
+  type TrafficSample,
+} from './observation.ts';
+import { recommend, type Recommendations } from './recommendations.ts';
+import { addInterval, NO_REGRET, type Regret } from './regret.ts';
+
+/** What keeps a deployment from what it should have. */
+export type ScalingLimit = 'AtMax' | 'WaitingForGPU' | 'LatencyTargetUnattainable';
 
 export interface Decision {
   replicas: number;
   /** Shown in the SCALING column. */
-  reason: 'MinReplicas' | 'Suspended';
+  reason: ScalingReason;
   message: string;
+  /** Replicas that each part of the rule would have by itself. */
+  candidates: Readonly<Record<string, number>>;
+  limitedBy?: ScalingLimit;
 }
 
-/** Returns the decision for `spec`: minReplicas, and none while suspended. */
-export function decide(spec: EffectiveSpec): Decision {
-  if (spec.suspend) {
-    return { replicas: 0, reason: 'Suspended', message: 'Stopped by spec.suspend; set it to false to start again.' };
-  }
+/** What a decision rests on beside what it is shown: plain values, changed by nobody but `decide`. */
+export interface ScalerState {
+  capacityKey: string;
+  capacity: CapacityModel;
+  arrivals: ArrivalHistory;
+  scatter: Scatter;
+  latencies: readonly LatencySlot[];
+  /** What the load needed, within the stabilisation window. */
+  recommendations: Recommendations;
+  /** The same of the load as it came, where replicas that were let go were missed. */
+  held: Recommendations;
+  regret: Regret;
+  ready: number;
+  /** Since when so many serve. */
+  readySinceMs: number;
+  /** When there was work last. */
+  busyAtMs: number;
+  /** Requests that wait in engines, smoothed. */
+  waiting: number;
+  /** How long a replica takes to start; undefined before one was seen. */
+  loadTimeMs: number | undefined;
+  lastMs: number;
+}
+
+/** Assumed of a start before one was seen. */
+const UNKNOWN_LOAD_MS = 120_000;
+/** How much one more start counts for how long the next will take. */
+const LOAD_SHARE = 0.3;
+/** So long without a decision, whatever was recommended before is of another time. */
+const GAP_MS = 60_000;
+/** Regret that has faded to less is none any more. */
+const SHORTEST_HOLD_MS = 10_000;
+/** So sure of the unloaded latency, a target below it is said to be out of reach. */
+const CONFIDENT = 0.7;
+
+/**
+ * Returns the state to begin with, of a Deployment that is set to `current`, going on from what a former leader learned.
+ * Nothing goes down for a whole stabilisation window, so that a restart changes no decision.
+ */
+export function initialState(targets: ScalingTargets, current: number, learned: Learned, nowMs: number): ScalerState {
   return {
-    replicas: spec.minReplicas,
-    reason: 'MinReplicas',
-    message: 'Holds spec.minReplicas; this version of Infer does not scale by load yet.',
+    capacityKey: targets.capacityKey,
+    capacity: restoredModel(learned, targets.capacityKey),
+    arrivals: [],
+    scatter: POISSON,
+    latencies: [],
+    recommendations: [{ atMs: nowMs, replicas: current }],
+    held: [],
+    regret: NO_REGRET,
+    ready: 0,
+    readySinceMs: nowMs,
+    busyAtMs: nowMs,
+    waiting: 0,
+    loadTimeMs: restoredLoadTimeMs(learned, targets.capacityKey),
+    lastMs: nowMs,
+  };
+}
+
+/** Returns what was learned so far, to show and to go on from. */
+export function learnedFrom(state: ScalerState, targets: ScalingTargets): Learned {
+  return learnedOf(state.capacity, {
+    key: state.capacityKey,
+    capacity: capacityOf(state.capacity, targets),
+    loadTimeMs: state.loadTimeMs,
+  });
+}
+
+/** Returns the decision at `nowMs`, a clock that does not go back, and the state for the next. */
+export function decide(
+  before: ScalerState,
+  observation: Observation,
+  targets: ScalingTargets,
+  nowMs: number,
+): { state: ScalerState; decision: Decision } {
+  const { traffic, replicas } = observation;
+  if (traffic === undefined) {
+    // No data is no reason to go down, nor is what was recommended before it.
+    const state = {
+      ...before,
+      recommendations: recommendations(before, replicas.current, targets, nowMs),
+      // Nor does anybody know that there was no work.
+      busyAtMs: nowMs,
+      lastMs: nowMs,
+    };
+    return {
+      state,
+      decision: bounded({ wanted: replicas.current, reason: 'SignalStale', needed: 0 }, observation, targets, {}),
+    };
+  }
+  const state = observe(before, traffic, replicas, targets, nowMs);
+  const learned = capacityOf(state.capacity, targets);
+  const capacity = learned ?? assumed(targets);
+  const leadMs = (state.loadTimeMs ?? UNKNOWN_LOAD_MS) + TICK_MS;
+  const demand = demandOf(state.arrivals, capacity, traffic, {
+    leadMs,
+    scatter: before.scatter.index,
+    ready: replicas.ready,
+  });
+  const { targetLatencyMs } = targets;
+  const p95Ms = recentP95Ms(state.latencies, traffic, {
+    readySinceMs: state.readySinceMs,
+    targetMs: targetLatencyMs,
+    nowMs,
+  });
+  const unattainable = capacity.confidence >= CONFIDENT && capacity.unloadedP95Ms > targets.targetLatencyMs;
+  const candidates = {
+    rate: wholeReplicas(demand.replicas),
+    settled: wholeReplicas(demand.settled),
+    latency: unattainable ? 0 : latencyCandidate(p95Ms, replicas, targetLatencyMs),
+    saturation: saturationCandidate(
+      { waitedBefore: before.waiting, arrivals: state.arrivals },
+      traffic,
+      replicas,
+      targetLatencyMs,
+    ),
+  };
+  state.regret = addInterval(before.regret, {
+    ready: replicas.ready,
+    needed: wholeReplicas(demand.lately),
+    completed: total(traffic.latency),
+    // What no number of replicas makes is no reason to keep them.
+    late: unattainable ? 0 : countAbove(traffic.latency, targets.targetLatencyMs),
+    inFlight: traffic.inFlight,
+    lateInFlight: unattainable ? 0 : countAbove(traffic.ages, targets.targetLatencyMs),
+    loadTimeMs: leadMs,
+    intervalMs: traffic.intervalMs,
+    nowMs,
+  });
+  remember(state, before, demand, candidates, replicas, targets, nowMs);
+  const choice = choose(state, candidates, replicas, targets, nowMs);
+  // What was asked for a moment ago is not thrown away the next: a window begins with it.
+  if (choice.wanted > replicas.current) {
+    const asked = Math.min(targets.maxReplicas, choice.wanted);
+    state.recommendations = recommend(state.recommendations, asked, { nowMs, windowMs: targets.stabilizationMs });
+  }
+  const decision = bounded(choice, observation, targets, candidates, { capacity, demand, p95Ms, unattainable });
+  return { state, decision };
+}
+
+/** What the load needs stands in the windows from now on. */
+function remember(
+  state: ScalerState,
+  before: ScalerState,
+  demand: Demand,
+  { settled, latency, saturation }: Record<'settled' | 'latency' | 'saturation', number>,
+  { current }: ReplicaCounts,
+  targets: ScalingTargets,
+  nowMs: number,
+): void {
+  const lasting = Math.min(targets.maxReplicas, Math.max(settled, latency, saturation));
+  const isNew = nowMs - before.lastMs > GAP_MS || nowMs < before.lastMs;
+  state.recommendations = recommendations(before, isNew ? Math.max(lasting, current) : lasting, targets, nowMs);
+  const lately = Math.min(targets.maxReplicas, wholeReplicas(demand.lately));
+  const { holdMs } = state.regret;
+  state.held =
+    holdMs <= SHORTEST_HOLD_MS
+      ? []
+      : recommend(before.held, lately, { nowMs, windowMs: Math.max(targets.stabilizationMs, holdMs) });
+}
+
+/** Between the bounds of the spec, and in words. */
+function bounded(
+  { wanted, reason, needed, isHeld = false }: Choice,
+  { traffic, replicas }: Observation,
+  targets: ScalingTargets,
+  candidates: Record<string, number>,
+  seen?: { capacity: Capacity; demand: Demand; p95Ms: number | undefined; unattainable: boolean },
+): Decision {
+  const { minReplicas, maxReplicas } = targets;
+  const finite = Number.isFinite(wanted) ? wanted : replicas.current;
+  const count = Math.max(minReplicas, Math.min(maxReplicas, finite));
+  const isShort = needed > maxReplicas;
+  const shown = reason === 'WaitingForGPU' ? reason : isShort ? 'AtMax' : count > finite ? 'MinReplicas' : reason;
+  const words = {
+    from: replicas.current,
+    to: count,
+    needed,
+    reason: shown,
+    isHeld,
+    targets,
+    replicas,
+    traffic,
+    ...seen,
+  };
+  const limitedBy = limitOf(isShort, reason, seen?.unattainable ?? false);
+  return { replicas: count, reason: shown, message: explain(words), candidates, ...(limitedBy && { limitedBy }) };
+}
+
+function limitOf(isShort: boolean, reason: ScalingReason, unattainable: boolean): ScalingLimit | undefined {
+  // Where there is no room for what was asked for, a higher maximum would change nothing.
+  if (reason === 'WaitingForGPU') return 'WaitingForGPU';
+  if (isShort) return 'AtMax';
+  return unattainable ? 'LatencyTargetUnattainable' : undefined;
+}
+
+/** What the spec says a replica can do, until something is learned. */
+function assumed({ targetRps, targetLatencyMs }: ScalingTargets): Capacity {
+  const meanLatencyMs = targetLatencyMs / 2;
+  return {
+    concurrency: Math.max(1, (targetRps * meanLatencyMs) / 1000),
+    requestsPerSecond: targetRps,
+    meanLatencyMs,
+    unloadedP95Ms: 0,
+    confidence: 0,
+  };
+}
+
+function recommendations(
+  { recommendations: before }: ScalerState,
+  replicas: number,
+  { stabilizationMs }: ScalingTargets,
+  nowMs: number,
+): Recommendations {
+  return recommend(before, replicas, { nowMs, windowMs: stabilizationMs });
+}
+
+function observe(
+  before: ScalerState,
+  traffic: TrafficSample,
+  replicas: ReplicaCounts,
+  targets: ScalingTargets,
+  nowMs: number,
+): ScalerState {
+  const isSame = before.capacityKey === targets.capacityKey;
+  const wentBack = nowMs < before.lastMs;
+  const isMore = replicas.ready > before.ready;
+  const slot = { endMs: nowMs, intervalMs: traffic.intervalMs, arrivals: traffic.arrivals };
+  const isGap = wentBack || nowMs - before.lastMs > GAP_MS;
+  const isBusy = isGap || traffic.inFlight > 0 || traffic.arrivals > 0;
+  return {
+    ...before,
+    capacityKey: targets.capacityKey,
+    capacity: learn(isSame ? before.capacity : UNLEARNED, traffic, replicas.ready, targets),
+    arrivals: addArrivals(wentBack ? [] : before.arrivals, slot),
+    scatter: addScatter(before.scatter, slot),
+    latencies: addLatencies(isMore || wentBack ? [] : before.latencies, { endMs: nowMs, latency: traffic.latency }),
+    ready: replicas.ready,
+    readySinceMs: isMore ? nowMs : Math.min(before.readySinceMs, nowMs),
+    busyAtMs: isBusy ? nowMs : before.busyAtMs,
+    waiting: smoothedWaiting(before.waiting, traffic),
+    loadTimeMs: replicas.startTimesMs.reduce<number | undefined>(
+      (known, ms) => (known === undefined ? ms : known + LOAD_SHARE * (ms - known)),
+      isSame ? before.loadTimeMs : undefined,
+    ),
+    lastMs: nowMs,
   };
 }

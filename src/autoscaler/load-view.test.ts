@@ -158,11 +158,14 @@ describe('a replica is drained', () => {
     expect(drained([])).toBe(true);
   });
 
+  test('but not while one has a request on it, also one that is not waited for any more', () => {
+    report('b', entry({ replicas: [replica('pod-1', { draining: true, inFlight: 1 })] }));
+    expect([drained(['a', 'b']), drained(['a'])]).toEqual([false, false]);
+    view.disconnected('b');
+    expect(drained(['a'])).toBe(true);
+  });
+
   test.each([
-    [
-      'has a request on it',
-      () => report('b', entry({ replicas: [replica('pod-1', { draining: true, inFlight: 1 })] })),
-    ],
     ['has not seen the mark', () => report('b', entry({ replicas: [replica('pod-1')] }))],
     ['says nothing of it', () => report('b', entry())],
     ['is not connected', () => view.disconnected('b')],
@@ -201,4 +204,16 @@ test('in flight and held are sums over the gateways that are connected', () => {
   expect(view.held('chat')).toBe(2);
   view.forgetDeployment('chat');
   expect([...view.inFlight('chat')]).toEqual([]);
+});
+
+test('all gateways are heard of only while each has told its whole state, and a moment ago', () => {
+  view.connected('a', 'one', now);
+  view.report('a', { type: 'report', more: true, deployments: [] }, () => true, now);
+  expect(view.hearsAll(['a'], now)).toBe(false);
+  report('a');
+  expect(view.hearsAll(['a'], now)).toBe(true);
+  expect(view.hearsAll(['a', 'b'], now)).toBe(false);
+  now += FRESH_MS + 1;
+  expect(view.hearsAll(['a'], now)).toBe(false);
+  expect(view.hearsAll([], now)).toBe(true);
 });

@@ -3,7 +3,9 @@
  * whoever asks is told which of the two it is.
  */
 import { addCounts, quantileMs, type Counts } from '../channel/histogram.ts';
-import type { DeploymentReport, Report } from '../channel/messages.ts';
+import type { DeploymentReport, ReplicaReport, Report } from '../channel/messages.ts';
+import type { TrafficSample } from './observation.ts';
+import { RecentLoads, type Growth } from './recent-loads.ts';
 
 /** Rates and percentiles are over the last minute, in steps of this. */
 const SLOT_MS = 5_000;
@@ -47,11 +49,13 @@ export class LoadView {
   readonly #gateways = new Map<string, GatewayState>();
   /** The last minute of each deployment that had requests in it, by UID. */
   readonly #history = new Map<string, Slot[]>();
+  readonly #recent: RecentLoads;
 
   /** `nowMs` is a clock in milliseconds that never goes back, here and below. */
   constructor(nowMs: number) {
     this.#since = nowMs;
     this.#heardAtMs = nowMs;
+    this.#recent = new RecentLoads(nowMs);
   }
 
   /** A gateway is connected; its counts go on where they were if it is still the same instance. */
@@ -85,6 +89,7 @@ export class LoadView {
   /** A deployment has gone. */
   forgetDeployment(uid: string): void {
     this.#history.delete(uid);
+    this.#recent.forget(uid);
     for (const { deployments } of this.#gateways.values()) deployments.delete(uid);
   }
 
@@ -97,10 +102,56 @@ export class LoadView {
     for (const report of deployments) {
       if (!isKnown(report.uid)) continue;
       const before = state.deployments.get(report.uid);
-      if (before !== undefined || state.knownSinceStart) this.#count(report, before, nowMs);
+      const counts = before !== undefined || state.knownSinceStart;
+      const growth = counts ? growthOf(report, before) : { arrivals: 0, latency: new Map() };
+      this.#count(report.uid, growth, nowMs);
       state.deployments.set(report.uid, report);
+      this.#recent.note(report, growth, () => this.inFlight(report.uid), nowMs);
     }
-    if (!more) state.knownSinceStart = true;
+    if (more || state.knownSinceStart) return;
+    state.knownSinceStart = true;
+    this.#recent.restart(nowMs);
+  }
+
+  /** Returns the UIDs of the deployments that have requests, or had some within the last ticks. */
+  active(nowMs: number): string[] {
+    return this.#recent.active(nowMs);
+  }
+
+  /**
+   * Returns the traffic since the last call for the deployment, for the one who scales it; undefined where one of
+   * `gateways`, those that may hold requests, has not been heard of for FRESH_MS, or not since this view began: what was
+   * counted then waits for the next call.
+   */
+  takeSample(uid: string, gateways: readonly string[], nowMs: number): TrafficSample | undefined {
+    const heard = [...this.#gateways.values()].filter((state) => isHeard(state, nowMs));
+    if (heard.length === 0 || !this.hearsAll(gateways, nowMs)) return undefined;
+    const ages: Counts = new Map();
+    let held = 0;
+    let oldestHeldMs = 0;
+    for (const { deployments } of heard) {
+      const report = deployments.get(uid);
+      if (report === undefined) continue;
+      addCounts(ages, report.ages);
+      held += report.held;
+      oldestHeldMs = Math.max(oldestHeldMs, report.oldestHeldMs);
+    }
+    const inFlight = ages.values().reduce((sum, count) => sum + count, 0);
+    return { ...this.#recent.take(uid, nowMs), ages, inFlight, held, oldestHeldMs };
+  }
+
+  /** Returns whether the gateway was heard of within FRESH_MS. */
+  isFresh(gateway: string, nowMs: number): boolean {
+    const state = this.#gateways.get(gateway);
+    return state !== undefined && isFresh(state, nowMs);
+  }
+
+  /** Returns whether each of `gateways` has been heard of within FRESH_MS, and since this view began. */
+  hearsAll(gateways: readonly string[], nowMs: number): boolean {
+    return gateways.every((gateway) => {
+      const state = this.#gateways.get(gateway);
+      return state !== undefined && isHeard(state, nowMs);
+    });
   }
 
   /** Returns how many gateways were heard of within FRESH_MS. */
@@ -130,14 +181,17 @@ export class LoadView {
 
   /**
    * Returns whether each of `gateways` has said, freshly, that it sends the pod nothing any more and has no request on
-   * it. The silence of one is no consent.
+   * it. The silence of one is no consent. One that is not among them but is heard of, as where only its kubelet is dead,
+   * may still have requests on it.
    */
   isDrained(uid: string, podUid: string, gateways: readonly string[], nowMs: number): boolean {
+    const replicaAt = (state: GatewayState): ReplicaReport | undefined =>
+      state.deployments.get(uid)?.replicas.find((replica) => replica.podUid === podUid);
+    const heard = [...this.#gateways.values()].filter((state) => isFresh(state, nowMs));
+    if (heard.some((state) => (replicaAt(state)?.inFlight ?? 0) > 0)) return false;
     return gateways.every((gateway) => {
       const state = this.#gateways.get(gateway);
-      if (state === undefined || !isFresh(state, nowMs)) return false;
-      const replica = state.deployments.get(uid)?.replicas.find((candidate) => candidate.podUid === podUid);
-      return replica !== undefined && replica.draining && replica.inFlight === 0;
+      return state !== undefined && isFresh(state, nowMs) && replicaAt(state)?.draining === true;
     });
   }
 
@@ -164,16 +218,10 @@ export class LoadView {
     };
   }
 
-  /** Adds what is new since `before` to the present slot. Counts that went back are another process's, and all new. */
-  #count(report: DeploymentReport, before: DeploymentReport | undefined, nowMs: number): void {
-    const arrivals = growth(report.arrivals, before?.arrivals);
-    const latency: Counts = new Map();
-    for (const [bucket, count] of report.latency) {
-      const more = growth(count, before?.latency.get(bucket));
-      if (more > 0) latency.set(bucket, more);
-    }
+  /** Adds what is new to the present slot. */
+  #count(uid: string, { arrivals, latency }: Growth, nowMs: number): void {
     if (arrivals === 0 && latency.size === 0) return;
-    const slot = this.#slot(report.uid, nowMs);
+    const slot = this.#slot(uid, nowMs);
     slot.arrivals += arrivals;
     addCounts(slot.latency, latency);
   }
@@ -195,8 +243,23 @@ function isFresh({ connected, heardAtMs }: GatewayState, nowMs: number): boolean
   return connected && nowMs - heardAtMs <= FRESH_MS;
 }
 
+/** All that it said is known. A connection that breaks and is made again within that time is no silence. */
+function isHeard({ heardAtMs, knownSinceStart }: GatewayState, nowMs: number): boolean {
+  return knownSinceStart && nowMs - heardAtMs <= FRESH_MS;
+}
+
 function slotOf(nowMs: number): number {
   return Math.floor(nowMs / SLOT_MS);
+}
+
+/** Returns what is new since `before`. Counts that went back are another process's, and all new. */
+function growthOf(report: DeploymentReport, before: DeploymentReport | undefined): Growth {
+  const latency: Counts = new Map();
+  for (const [bucket, count] of report.latency) {
+    const more = growth(count, before?.latency.get(bucket));
+    if (more > 0) latency.set(bucket, more);
+  }
+  return { arrivals: growth(report.arrivals, before?.arrivals), latency };
 }
 
 function growth(now: number, before = 0): number {

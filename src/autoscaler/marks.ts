@@ -9,7 +9,7 @@ const FIRST_TO_GO = '-1000000';
 
 /**
  * Returns when the pod was marked, in Unix milliseconds; undefined where it is not. What somebody wrote there that is no
- * time is a mark from the beginning of time: gateways send the pod nothing, and nobody waits for it.
+ * time is a mark from the beginning of time: gateways send the pod nothing, and nobody waits for it for long.
  */
 export function markedAtMs(pod: Pod): number | undefined {
   const text = pod.metadata.annotations?.[DRAINING_SINCE_ANNOTATION];

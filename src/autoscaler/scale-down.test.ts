@@ -8,9 +8,11 @@ const NOW = new Date('2026-01-01T00:00:00Z');
 
 /** `pod: mark` of each write. */
 let written: string[];
+let since: Date;
 
 beforeEach(() => {
   written = [];
+  since = new Date('2025-12-31T00:00:00Z');
 });
 
 function deployment(replicas: number): Deployment {
@@ -40,8 +42,10 @@ async function step(pods: Pod[], wanted: number): Promise<ScaleDownResult> {
   } as unknown as KubeClient;
   return await stepDown(deployment(pods.length), pods, wanted, {
     client,
-    work: { inFlight: new Map(), isDrained: () => false },
+    work: { inFlight: new Map(), isDrained: () => false, isPartial: false },
     drainTimeoutMs: 60_000,
+    suspended: false,
+    since,
     now: NOW,
     onWrite: () => undefined,
   });
@@ -57,4 +61,12 @@ test('a mark that is no time is waited for no longer, and taken back when nothin
   expect(written).toEqual([]);
   expect(await step([pod('a', 'soon'), pod('b')], 2)).toEqual({ replicas: 2 });
   expect(written).toEqual(['a: none']);
+});
+
+test('a mark that is older than the term is waited for as if it were made at its beginning', async () => {
+  since = new Date(NOW.getTime() - 10_000);
+  const pods = [pod('a', '2025-12-31T12:00:00Z'), pod('b')];
+  expect(await step(pods, 1)).toEqual({ replicas: 2, requeueAfterMs: 50_000 });
+  since = new Date(NOW.getTime() - 60_000);
+  expect(await step(pods, 1)).toEqual({ replicas: 1 });
 });

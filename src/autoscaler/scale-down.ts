@@ -10,12 +10,18 @@ export interface ReplicaWork {
   /** Requests in flight by pod UID; a pod without any may be absent. */
   inFlight: ReadonlyMap<string, number>;
   isDrained: (podUid: string) => boolean;
+  /** A gateway that may hold requests is silent. */
+  isPartial: boolean;
 }
 
 export interface ScaleDownContext {
   client: KubeClient;
   work: ReplicaWork;
   drainTimeoutMs: number;
+  /** Whoever suspends a deployment waits for no request. */
+  suspended: boolean;
+  /** When this leader's term began. */
+  since: Date;
   now: Date;
   /** Called with each pod as it was written. */
   onWrite: (pod: Pod) => void;
@@ -27,7 +33,7 @@ const CLOCK_SKEW_MS = 5_000;
 export interface ScaleDownResult {
   /** The count to set now. */
   replicas: number;
-  /** After this long the drain timeout is over. */
+  /** After this long the drain timeout is over, or to be looked at again. */
   requeueAfterMs?: number;
 }
 
@@ -54,7 +60,10 @@ export async function stepDown(
     unobserved: !isObserved(deployment),
     rollingOut: isRollingOut(deployment) || new Set([...live.values()].map(replicaSetOf)).size > 1,
     isDrained: work.isDrained,
+    isPartial: work.isPartial,
     drainTimeoutMs: context.drainTimeoutMs,
+    sinceMs: context.since.getTime(),
+    suspended: context.suspended,
     nowMs: now.getTime(),
   });
   // A mark of the future, by a clock that was wrong, would be waited for until then.

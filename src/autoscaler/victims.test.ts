@@ -20,7 +20,10 @@ function plan(replicas: LiveReplica[], wanted: number, more: Partial<ScaleDownIn
     unobserved: false,
     rollingOut: false,
     isDrained: () => false,
+    isPartial: false,
     drainTimeoutMs: 120_000,
+    sinceMs: 0,
+    suspended: false,
     nowMs: NOW,
     ...more,
   });
@@ -57,6 +60,21 @@ describe('a scale-down', () => {
     expect(plan([a, marked(b, 120_000), c], 2)).toEqual({ replicas: 2 });
   });
 
+  test('under a new leader has the whole timeout to hear of the gateways', () => {
+    const all = [a, marked(b, 500_000), c];
+    expect(plan(all, 2, { sinceMs: NOW - 1_000 })).toEqual({ replicas: 3, waitMs: 119_000 });
+    expect(plan(all, 2, { sinceMs: NOW - 1_000, isDrained: () => true })).toEqual({ replicas: 2 });
+    expect(plan(all, 2, { sinceMs: NOW - 120_000 })).toEqual({ replicas: 2 });
+  });
+
+  test('to none goes by no timeout while a gateway is silent, and is looked at again', () => {
+    const old = marked(a, 500_000);
+    expect(plan([old], 0, { isPartial: true })).toEqual({ replicas: 1, waitMs: 5_000 });
+    expect(plan([marked(a)], 0, { isPartial: true })).toEqual({ replicas: 1, waitMs: 119_000 });
+    expect(plan([old], 0)).toEqual({ replicas: 0 });
+    expect(plan([old, b], 1, { isPartial: true })).toEqual({ replicas: 1 });
+  });
+
   test('by two waits for both', () => {
     const both = [marked(a), marked(b), c];
     expect(plan(both, 1, { isDrained: (podUid) => podUid === 'b' })).toEqual({ replicas: 3, waitMs: 119_000 });
@@ -67,8 +85,14 @@ describe('a scale-down', () => {
     expect(plan([a, marked(b), c], 2, { current: 2 })).toEqual({ replicas: 2 });
   });
 
-  test('to none chooses nobody', () => {
-    expect(plan([a, b, c], 0)).toEqual({ replicas: 0 });
+  test('to none drains like any other', () => {
+    expect(plan([a], 0)).toEqual({ replicas: 1, mark: ['a'], waitMs: 120_000 });
+    expect(plan([marked(a)], 0)).toEqual({ replicas: 1, waitMs: 119_000 });
+    expect(plan([marked(a)], 0, { isDrained: () => true })).toEqual({ replicas: 0 });
+  });
+
+  test('by suspension chooses nobody and waits for nothing', () => {
+    expect(plan([a, b, c], 0, { suspended: true })).toEqual({ replicas: 0 });
   });
 });
 
@@ -130,7 +154,10 @@ test('whatever is seen, the count stays between the wanted and the present one, 
         replicas: list,
         unobserved: false,
         rollingOut: false,
+        isPartial: false,
         drainTimeoutMs: 120_000,
+        sinceMs: 0,
+        suspended: false,
         nowMs: NOW,
       };
       const step = planScaleDown({ ...input, isDrained: () => drained });

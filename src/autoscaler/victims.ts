@@ -29,7 +29,13 @@ export interface ScaleDownInput {
   rollingOut: boolean;
   /** Whether every gateway has said of the pod that it sends it nothing and has no request on it. */
   isDrained: (podUid: string) => boolean;
+  /** A gateway that may hold requests is silent. */
+  isPartial: boolean;
   drainTimeoutMs: number;
+  /** When this leader's term began, in Unix milliseconds: marks that were there count as made then. */
+  sinceMs: number;
+  /** Whoever suspends a deployment waits for no request. */
+  suspended: boolean;
   /** Unix milliseconds. */
   nowMs: number;
 }
@@ -42,12 +48,15 @@ export interface ScaleDownStep {
   unmark: LiveReplica[];
   /** Marked ones that are still waited for. */
   waitsFor: LiveReplica[];
-  /** Until the drain timeout of those. */
+  /** Until the drain timeout of those, or the next look where that does not count. */
   waitMs?: number;
 }
 
 /** Most marks at one time: they stand in the status. */
 export const MAX_MARKS = 32;
+
+/** A gateway that is silent may come back, or its pod may go, which nobody tells. */
+const SILENT_RETRY_MS = 5_000;
 
 /** Returns the next step from `current` to `wanted` replicas. */
 export function planScaleDown(input: ScaleDownInput): ScaleDownStep {
@@ -61,8 +70,7 @@ export function planScaleDown(input: ScaleDownInput): ScaleDownStep {
     waitsFor: [],
   });
   const excess = current - wanted;
-  // None is to remain: there is nothing to choose, and whoever suspends a deployment waits for no request.
-  if (excess <= 0 || wanted === 0) return at(wanted);
+  if (excess <= 0 || (wanted === 0 && input.suspended)) return at(wanted);
   if (input.unobserved) return at(current);
   if (input.rollingOut) return at(wanted);
   if (replicas.length > current) return at(current);
@@ -76,18 +84,22 @@ export function planScaleDown(input: ScaleDownInput): ScaleDownStep {
 
 /** All replicas are ready, and `count` of them are to go. */
 function drain(input: ScaleDownInput, ready: readonly LiveReplica[], count: number): ScaleDownStep {
-  const { current, drainTimeoutMs, isDrained, nowMs, replicas } = input;
+  const { current, drainTimeoutMs, isDrained, nowMs, replicas, sinceMs, wanted } = input;
   const order = ready.toSorted(compareVictims);
   const victims = order.slice(0, count);
   const mark = victims.filter(({ markedAtMs }) => markedAtMs === undefined);
   const unmark = replicas.filter((replica) => replica.markedAtMs !== undefined && !victims.includes(replica));
+  // A gateway that is silent may hold requests for the last replicas, which nothing would serve any more.
+  const untimed = wanted === 0 && input.isPartial;
+  const leftMs = ({ markedAtMs = nowMs }: LiveReplica): number =>
+    Math.max(markedAtMs, sinceMs) + drainTimeoutMs - nowMs;
   const waitsFor = victims.filter(
-    ({ podUid, markedAtMs }) => markedAtMs === undefined || (!isDrained(podUid) && nowMs - markedAtMs < drainTimeoutMs),
+    (victim) => victim.markedAtMs === undefined || (!isDrained(victim.podUid) && (untimed || leftMs(victim) > 0)),
   );
   // All together: Kubernetes knows only how many are to go, so that one that is done cannot be told from one that is not.
   if (waitsFor.length === 0) return { replicas: current - victims.length, mark, unmark, waitsFor };
-  const waits = waitsFor.map(({ markedAtMs = nowMs }) => markedAtMs + drainTimeoutMs - nowMs);
-  return { replicas: current, mark, unmark, waitsFor, waitMs: Math.max(0, ...waits) };
+  const waitMs = Math.max(untimed ? SILENT_RETRY_MS : 0, ...waitsFor.map(leftMs));
+  return { replicas: current, mark, unmark, waitsFor, waitMs };
 }
 
 /** Marked ones first, since they have begun to drain; then the least work; then the youngest, whose cache is worth least. */

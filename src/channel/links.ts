@@ -66,6 +66,9 @@ export class GatewayLinks {
   }
 }
 
+/** For clocks that differ, and for the kubelet to tell of the end. */
+const OVERDUE_MS = 30_000;
+
 /** Whether a pod may still run: one that has ended for good is never heard of again. */
 export function isAlive({ status }: Pod): boolean {
   return status?.phase !== 'Succeeded' && status?.phase !== 'Failed';
@@ -73,10 +76,15 @@ export function isAlive({ status }: Pod): boolean {
 
 /**
  * Whether a gateway may have requests in flight or be given new ones, so that its word counts: it is ready, or it is
- * leaving and finishes what it holds. One that starts has none.
+ * leaving and finishes what it holds. One that starts has none, and neither has one whose grace period is over: the pod of
+ * a dead node stays until somebody removes the node, and nothing would be known until then. `nowMs` is in Unix
+ * milliseconds.
  */
-export function mayHoldRequests(pod: Pod): boolean {
+export function mayHoldRequests(pod: Pod, nowMs: number): boolean {
+  const { deletionTimestamp } = pod.metadata;
   if (!isAlive(pod)) return false;
+  // The time of a deletion is that of its end: it includes the grace period.
+  if (deletionTimestamp !== undefined) return nowMs <= Date.parse(deletionTimestamp) + OVERDUE_MS;
   const ready = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
-  return ready === true || pod.metadata.deletionTimestamp !== undefined;
+  return ready === true;
 }

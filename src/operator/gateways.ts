@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { LoadView, type Traffic } from '../autoscaler/load-view.ts';
+import type { TrafficSample } from '../autoscaler/observation.ts';
 import type { ReplicaWork } from '../autoscaler/scale-down.ts';
 import type { ChannelEnd } from '../channel/connection.ts';
 import { ChannelIdentity } from '../channel/identity.ts';
@@ -15,7 +16,10 @@ import type { Caches } from './caches.ts';
 import type { Settings } from './settings.ts';
 
 /** Returns the operator's end of every connection, for the life of the process. */
-export function createChannelEnd(client: KubeClient, { namespace, pod }: Settings): ChannelEnd {
+export function createChannelEnd(
+  client: KubeClient,
+  { namespace, pod }: Pick<Settings, 'namespace' | 'pod'>,
+): ChannelEnd {
   return {
     identity: new ChannelIdentity({
       client,
@@ -34,6 +38,10 @@ export interface GatewayWord {
   workOf(uid: string): ReplicaWork;
   /** Undefined where no gateway was heard of. */
   trafficOf(uid: string): Traffic | undefined;
+  /** What came since the last call, for the scaler; undefined where a gateway that may hold requests is silent. */
+  takeSample(uid: string): TrafficSample | undefined;
+  /** The UIDs of the deployments that have requests, or had some within the last ticks of the scaler. */
+  active(): string[];
   silentMs(): number;
 }
 
@@ -48,19 +56,25 @@ export class Gateways implements GatewayWord {
   readonly view: LoadView;
   readonly #caches: Caches;
   readonly #passes: PassRequests;
+  readonly #onReport: (uid: string) => void;
   readonly #links: GatewayLinks;
+  /** When every gateway was heard of last, or this term began. */
+  #completeAtMs = performance.now();
 
   constructor(options: {
     caches: Caches;
     end: ChannelEnd;
     port: number;
     passes: PassRequests;
+    /** Called with the UID of each deployment that a gateway reports on. */
+    onReport: (uid: string) => void;
     logger: Logger;
     onFailure: (reason: string) => void;
   }) {
     const { caches, end, port, logger, onFailure } = options;
     this.#caches = caches;
     this.#passes = options.passes;
+    this.#onReport = options.onReport;
     this.view = new LoadView(performance.now());
     this.#links = new GatewayLinks({
       end,
@@ -84,18 +98,31 @@ export class Gateways implements GatewayWord {
   }
 
   workOf(uid: string): ReplicaWork {
-    const awaited = this.#caches.gatewayPods
-      .list()
-      .filter(mayHoldRequests)
-      .map(({ metadata }) => metadata.uid ?? '');
+    const awaited = this.#awaited();
     return {
       inFlight: this.view.inFlight(uid),
       isDrained: (podUid) => this.view.isDrained(uid, podUid, awaited, performance.now()),
+      isPartial: !this.view.hearsAll(awaited, performance.now()),
     };
   }
 
   trafficOf(uid: string): Traffic | undefined {
     return this.view.traffic(uid, performance.now());
+  }
+
+  takeSample(uid: string): TrafficSample | undefined {
+    return this.view.takeSample(uid, this.#awaited(), performance.now());
+  }
+
+  /** Returns for how many milliseconds one of the gateways that may hold requests has not been heard of; 0 without any. */
+  staleMs(): number {
+    const now = performance.now();
+    if (this.#awaited().every((gateway) => this.view.isFresh(gateway, now))) this.#completeAtMs = now;
+    return now - this.#completeAtMs;
+  }
+
+  active(): string[] {
+    return this.view.active(performance.now());
   }
 
   silentMs(): number {
@@ -106,6 +133,15 @@ export class Gateways implements GatewayWord {
     await this.#links.stop();
   }
 
+  /** The gateways without whose word nothing is known. */
+  #awaited(): string[] {
+    const nowMs = Date.now();
+    return this.#caches.gatewayPods
+      .list()
+      .filter((pod) => mayHoldRequests(pod, nowMs))
+      .map(({ metadata }) => metadata.uid ?? '');
+  }
+
   #take(podUid: string, report: Report): void {
     const find = (uid: string): ObjectMeta | undefined =>
       this.#caches.inferenceDeployments.byIndex('uid', uid)[0]?.metadata;
@@ -113,6 +149,7 @@ export class Gateways implements GatewayWord {
     for (const { uid, replicas } of report.deployments) {
       const metadata = find(uid);
       if (metadata === undefined) continue;
+      this.#onReport(uid);
       // An acknowledgement may be what a scale-down waits for; traffic only changes what is shown.
       if (replicas.some(({ draining }) => draining)) this.#passes.next(metadata);
       else this.#passes.soon(metadata);

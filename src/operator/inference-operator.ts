@@ -9,6 +9,7 @@ import { APPLIED_ANNOTATION, RECONCILER_MANAGER } from '../api/labels.ts';
 import { untilAborted } from '../kube/abortable.ts';
 import { Applier } from '../kube/apply.ts';
 import type { ChannelEnd } from '../channel/connection.ts';
+import type { Decision } from '../autoscaler/decide.ts';
 import { KubeClient } from '../kube/client.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { LeaderElector } from '../kube/lease.ts';
@@ -20,9 +21,10 @@ import { createCaches, type Caches } from './caches.ts';
 import { engineLogReader, EngineLogs } from './engine-logs.ts';
 import { createChannelEnd, Gateways, registerGatewayMetrics } from './gateways.ts';
 import { enqueueOnChange } from './triggers.ts';
-import { registerDeploymentMetrics } from './metrics.ts';
+import { registerDeploymentMetrics, registerScalingMetrics } from './metrics.ts';
 import { reconcile } from './reconcile.ts';
 import { serveHealth, type HealthServer } from '../process/health-server.ts';
+import { createScaling, type Scaling } from './scaling.ts';
 import type { Settings } from './settings.ts';
 import { restoreTurns } from './templates/restore-turns.ts';
 import { DISPLAY_INTERVAL_MS, TrafficDisplay } from './traffic-display.ts';
@@ -56,8 +58,10 @@ export class InferenceOperator extends Operator {
   readonly #channelEnd: ChannelEnd;
   readonly #onChannelFailure: (reason: string) => void;
   readonly #display = new TrafficDisplay();
-  /** Set while this process leads. */
+  readonly #onDecision: (decision: Decision) => void;
+  /** Set while this process leads, as the next. */
   #gateways: Gateways | undefined;
+  #scaling: Scaling | undefined;
 
   constructor(settings: Settings, registry: Registry, logger: Logger) {
     super(frameLogger(logger));
@@ -89,8 +93,11 @@ export class InferenceOperator extends Operator {
     this.#channelEnd = createChannelEnd(this.#client, settings);
     this.#onChannelFailure = registerGatewayMetrics(registry, this.#caches, () => this.#gateways).onFailure;
     this.#caches.gatewayPods.onChange((change) => this.#gateways?.podChanged(change));
-    this.#caches.inferenceDeployments.onChange(({ type, object }) => {
-      if (type === 'deleted') this.#gateways?.view.forgetDeployment(object.metadata.uid ?? '');
+    this.#onDecision = registerScalingMetrics(registry, this.#caches, () => this.#scaling?.scaler).onDecision;
+    this.#caches.inferenceDeployments.onChange(({ type, object: { metadata } }) => {
+      if (type !== 'deleted') return;
+      this.#gateways?.view.forgetDeployment(metadata.uid ?? '');
+      this.#scaling?.forget(metadata.uid ?? '');
     });
   }
 
@@ -164,8 +171,16 @@ export class InferenceOperator extends Operator {
         next: (metadata) => this.#queue?.addAfter(objectKey(metadata), ACKNOWLEDGED_MS),
         soon: (metadata) => this.#queue?.addAfter(objectKey(metadata), DISPLAY_INTERVAL_MS),
       },
+      onReport: (uid) => this.#scaling?.scaler.reported(uid),
       logger: this.#log,
       onFailure: this.#onChannelFailure,
+    });
+    const scaling = createScaling({
+      caches: this.#caches,
+      gateways,
+      onChange: (metadata) => this.#queue?.add(objectKey(metadata)),
+      onDecision: this.#onDecision,
+      logger: this.#log,
     });
     const applier = new Applier({ client, fieldManager: RECONCILER_MANAGER, hashAnnotation: APPLIED_ANNOTATION });
     const context = {
@@ -174,6 +189,7 @@ export class InferenceOperator extends Operator {
       applier,
       events,
       gateways,
+      scaling,
       display: this.#display,
       failures: new ApplyFailures(),
       engineLogs: new EngineLogs({ read: engineLogReader(client), logger: this.#log }),
@@ -190,14 +206,18 @@ export class InferenceOperator extends Operator {
     });
     this.#queue = queue;
     this.#gateways = gateways;
+    this.#scaling = scaling;
     for (const resource of this.#caches.inferenceDeployments.list()) queue.add(objectKey(resource.metadata));
     queue.start();
+    scaling.scaler.start();
     this.#log.info({}, 'reconciling');
     try {
       await untilAborted(leadership);
     } finally {
       this.#queue = undefined;
       this.#gateways = undefined;
+      this.#scaling = undefined;
+      scaling.scaler.stop();
       await gateways.stop();
       await queue.stop(STOP_GRACE_MS);
       await events.stop();

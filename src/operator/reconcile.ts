@@ -1,14 +1,10 @@
 /** One pass over one deployment: gather → plan → apply → scale → status. */
-import { scale } from '../autoscaler/scale.ts';
-import { stepDown } from '../autoscaler/scale-down.ts';
-import { decide } from '../autoscaler/decide.ts';
+import type { Standing } from '../autoscaler/standing.ts';
 import { effectiveSpec } from '../api/defaults.ts';
 import type { InferenceDeployment, InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
 import { RECONCILER_MANAGER } from '../api/labels.ts';
 import { inferenceDeployments } from '../api/resources.ts';
-import type { Deployment, Pod } from '../api/kubernetes.ts';
 import type { Applier } from '../kube/apply.ts';
-import type { KubeClient } from '../kube/client.ts';
 import { isConflict, isNamespaceTerminating, isNotFound, WritesEnded } from '../kube/errors.ts';
 import type { EventRecorder } from '../kube/events.ts';
 import { apiVersionOf, type ObjectReference } from '../kube/types.ts';
@@ -16,13 +12,14 @@ import type { ProcessResult } from '../kube/workqueue.ts';
 import { isDeepStrictEqual } from 'node:util';
 import type { ApplyFailures } from './apply-failures.ts';
 import { applyChildren, applyJobs } from './apply.ts';
-import type { Caches } from './caches.ts';
 import { deletingStatus } from './deletion.ts';
 import { downloadedPercent, type LogTail } from './download-progress.ts';
 import { readLog, type EngineLogs } from './engine-logs.ts';
 import { BEHIND, gather, type Observation } from './gather.ts';
-import type { GatewayWord } from './gateways.ts';
 import { plan, type Plan, type PlanSettings } from './plan.ts';
+import { recordScaling, recordTransition } from './record-events.ts';
+import { actedOn } from './scaling-status.ts';
+import { decisionOn, scaleTo, type ScalingContext } from './scaling.ts';
 import type { Settings } from './settings.ts';
 import { computeStatus, type StatusInput } from './status.ts';
 import { applyRevision, deleteObsolete } from './templates/apply-revision.ts';
@@ -40,18 +37,14 @@ const PROGRESS_MS = 5_000;
 /** A node that was lost must not hold up the passes of other deployments. */
 const PROGRESS_TIMEOUT_MS = 1_000;
 
-export interface ReconcileContext {
-  caches: Caches;
-  client: KubeClient;
+export interface ReconcileContext extends ScalingContext {
   applier: Applier;
   events: EventRecorder;
-  gateways: GatewayWord;
   display: TrafficDisplay;
   failures: ApplyFailures;
   engineLogs: EngineLogs;
   turns: Turns;
   settings: PlanSettings & Pick<Settings, 'gatewayUrl'>;
-  now: () => Date;
 }
 
 /**
@@ -72,11 +65,11 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   // Nothing is awaited between the question and the note: two passes must not take one turn.
   const planned = plan(observation, settings, now(), context.turns.isFree(ref, hardwareProfile));
   context.turns.note(ref, hardwareProfile, planned.template?.standing ?? 'none');
-  const decision = decide(effectiveSpec(observation.resource.spec));
+  const decision = decisionOn(observation, context);
   let failure: unknown;
   let drainMs: number | undefined;
   try {
-    drainMs = await applyAndScale(planned, observation, decision.replicas, context);
+    drainMs = await applyAndScale(planned, observation, decision, context);
     context.failures.forget(ref);
   } catch (error) {
     failure = error;
@@ -92,7 +85,16 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   // After the children were applied, which a kubelet that does not answer must not hold up.
   const { lookAgainMs, ...told } = await readLogs(observation, context);
   const status = computeStatus(
-    { observation, plan: planned, decision, applyFailure, ...told, traffic: traffic.shown, gatewayUrl },
+    {
+      observation,
+      plan: planned,
+      decision,
+      learned: context.scaling.scaler.learned(observation.resource),
+      applyFailure,
+      ...told,
+      traffic: traffic.shown,
+      gatewayUrl,
+    },
     now(),
   );
   await writeStatus(observation.resource, status, context);
@@ -157,7 +159,7 @@ function shownTraffic(
 async function applyAndScale(
   planned: Plan,
   observation: Observation,
-  wanted: number,
+  decision: Standing,
   context: ReconcileContext,
 ): Promise<number | undefined> {
   const { applier, caches, client } = context;
@@ -168,41 +170,9 @@ async function applyAndScale(
     children.deployment = await applyChildren(planned.children, children, applier, caches);
   }
   if (planned.jobs) await applyJobs(planned.jobs, observation.jobs, context);
-  if (planned.children?.deployment && children.deployment) {
-    if (template) await deleteObsolete(template, client);
-    return await scaleTo(wanted, children.deployment, observation, context);
-  }
-  if (!planned.mayScaleDown || children.deployment === undefined) return undefined;
-  // Whoever suspends a deployment whose spec cannot be acted on means it; more replicas of a former spec nobody asked for.
-  const bounded = Math.min(wanted, children.deployment.spec.replicas ?? 0);
-  return await scaleTo(bounded, children.deployment, observation, context);
-}
-
-/** Takes the next step to `wanted` replicas; what is written stands in `observation` afterwards. */
-async function scaleTo(
-  wanted: number,
-  deployment: Deployment,
-  observation: Observation,
-  { caches, client, gateways, now }: ReconcileContext,
-): Promise<number | undefined> {
-  const { resource } = observation;
-  const noteMark = (pod: Pod): void => {
-    caches.pods.noteWrite(pod);
-    observation.pods = observation.pods.map((known) => (known.metadata.uid === pod.metadata.uid ? pod : known));
-  };
-  const { replicas, requeueAfterMs } = await stepDown(deployment, observation.pods, wanted, {
-    client,
-    work: gateways.workOf(resource.metadata.uid ?? ''),
-    drainTimeoutMs: effectiveSpec(resource.spec).drainTimeoutSeconds * 1_000,
-    now: now(),
-    onWrite: noteMark,
-  });
-  const scaled = await scale(client, deployment, replicas);
-  if (scaled) {
-    caches.deployments.noteWrite(scaled);
-    observation.children.deployment = scaled;
-  }
-  return requeueAfterMs;
+  if (template) await deleteObsolete(template, client);
+  const acted = actedOn(decision, planned, children.deployment);
+  return acted && children.deployment && (await scaleTo(acted, children.deployment, observation, context));
 }
 
 async function writeStatus(
@@ -226,30 +196,5 @@ async function writeStatus(
   });
   context.caches.inferenceDeployments.noteWrite(written);
   recordTransition(resource, status, context.events);
-}
-
-/** One Event for each change of the Ready condition's reason. */
-function recordTransition(
-  resource: InferenceDeployment,
-  status: InferenceDeploymentStatus,
-  events: EventRecorder,
-): void {
-  const before = resource.status?.conditions?.find((condition) => condition.type === 'Ready');
-  const after = status.conditions?.find((condition) => condition.type === 'Ready');
-  if (after === undefined || before?.reason === after.reason) return;
-  const steps: ReadonlySet<string> = new Set([
-    'Resolving',
-    'Scheduling',
-    'Downloading',
-    'Loading',
-    'Suspended',
-    'Deleting',
-  ]);
-  const normal = after.status === 'True' || steps.has(after.reason);
-  events.record(resource, {
-    type: normal ? 'Normal' : 'Warning',
-    reason: after.reason,
-    message: after.message,
-    action: 'Reconcile',
-  });
+  recordScaling(resource, status, context.events);
 }

@@ -2,6 +2,7 @@
 import type { RefusalReason } from '../api/conditions.ts';
 import { effectiveSpec } from '../api/defaults.ts';
 import { DEPLOYMENT_UID_LABEL } from '../api/labels.ts';
+import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
 import type { KubeObject } from '../kube/types.ts';
 import type { Observation } from './gather.ts';
 
@@ -46,6 +47,15 @@ export function conflictMessage(foreign: KubeObject): string {
 }
 
 /**
+ * Returns whether `child` is of this very resource, and not of another by that name. Where somebody stripped the owner
+ * reference the label still says whose it is, and the next apply restores it.
+ */
+export function belongsTo({ metadata }: KubeObject, resource: InferenceDeployment): boolean {
+  const owner = metadata.ownerReferences?.find((reference) => reference.controller);
+  return (owner ? owner.uid : metadata.labels?.[DEPLOYMENT_UID_LABEL]) === resource.metadata.uid;
+}
+
+/**
  * Returns the first child that is someone else's, and whether one is `going`: a predecessor's, or being deleted. Children
  * are matched by the owner's UID, never by name: a re-created resource must not take over its predecessor's.
  */
@@ -61,8 +71,7 @@ export function ownershipOf({ resource, children }: Observation): { foreign?: Ku
   for (const [kind, child] of named) {
     if (child === undefined) continue;
     const owner = child.metadata.ownerReferences?.find((reference) => reference.controller);
-    // Someone stripped the owner reference: the label still says whose it is, and the next apply restores it.
-    if (owner === undefined && child.metadata.labels?.[DEPLOYMENT_UID_LABEL] === resource.metadata.uid) continue;
+    if (owner === undefined && belongsTo(child, resource)) continue;
     const predecessor = owner?.kind === resource.kind && owner?.name === resource.metadata.name;
     if (owner?.uid !== resource.metadata.uid && !predecessor) return { foreign: { ...child, kind }, going };
     going ||= owner?.uid !== resource.metadata.uid || isWaitedFor(kind, child);

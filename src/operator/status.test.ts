@@ -1,6 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { decide } from '../autoscaler/decide.ts';
-import { effectiveSpec } from '../api/defaults.ts';
+import type { Standing } from '../autoscaler/standing.ts';
 import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
 import type { ContainerStatus, DeploymentStatus, Pod } from '../api/kubernetes.ts';
 import {
@@ -10,6 +9,7 @@ import {
   observation,
   readyPod,
   replicaPod,
+  standingOf,
 } from '../../test/support/resources.ts';
 import type { Observation } from './gather.ts';
 import { plan } from './plan.ts';
@@ -22,8 +22,8 @@ function statusOf(
   applyFailure?: string,
   now = NOW,
   engineCauses: EngineCauses = new Map(),
+  decision: Standing = standingOf(seen.resource),
 ): InferenceDeploymentStatus {
-  const decision = decide(effectiveSpec(seen.resource.spec));
   const gatewayUrl = 'https://infer.example.com/v1';
   return computeStatus(
     {
@@ -76,6 +76,8 @@ describe('computeStatus', () => {
       Available: 'False/Scheduling',
       ReplicasReady: 'False/Scheduling',
       Progressing: 'True/Scaling',
+      ScalingActive: 'True/Active',
+      ScalingLimited: 'False/NotLimited',
     });
   });
 
@@ -88,6 +90,8 @@ describe('computeStatus', () => {
       Available: 'True/Serving',
       ReplicasReady: 'True/AllReady',
       Progressing: 'True/Complete',
+      ScalingActive: 'True/Active',
+      ScalingLimited: 'False/NotLimited',
     });
     expect(status.replicas).toEqual({ desired: 1, ready: 1, starting: 0, draining: 0, failed: 0 });
   });
@@ -165,7 +169,9 @@ describe('computeStatus', () => {
     const late = { type: 'Progressing', status: 'False', reason: 'ProgressDeadlineExceeded' };
     const status = statusOf(deploymentWith(observation({ pods: [loading] }), { ...settled, conditions: [late] }));
     expect(verdicts(status)).toMatchObject({ Ready: 'False/StartupTimeout', Available: 'False/StartupTimeout' });
-    const messages = status.conditions?.filter(({ status: is }) => is === 'False').map(({ message }) => message);
+    const messages = status.conditions
+      ?.filter(({ status: is, type }) => is === 'False' && type !== 'ScalingLimited')
+      .map(({ message }) => message);
     expect(new Set(messages)).toEqual(new Set([expect.stringContaining('The engine loads the model. Raise')]));
   });
 
@@ -227,6 +233,72 @@ describe('computeStatus', () => {
     expect(status.cost?.perHour).toBe('2.00');
     expect(status.replicas?.failed).toBe(0);
     expect(verdicts(statusOf(observation({ profile, pods: [ended] })))['Ready']).toBe('False/EndedByNode');
+  });
+
+  test('zero on purpose is ready, and so is the way back from it, unless it is stuck', () => {
+    const resource = inferenceDeployment({ minReplicas: 0 });
+    expect(verdicts(statusOf(observation({ resource })))).toMatchObject({
+      Ready: 'True/ScaledToZero',
+      Available: 'True/ScaledToZero',
+      ReplicasReady: 'True/AllReady',
+    });
+    const waking: Standing = { replicas: 1, reason: 'Waking', message: 'A request came.' };
+    const woken = (...pods: Pod[]): Record<string, string> =>
+      verdicts(statusOf(observation({ resource, pods }), undefined, NOW, new Map(), waking));
+    expect(woken(loading)).toMatchObject({ Ready: 'True/Waking', Available: 'True/Waking' });
+    expect(woken(readyPod())).toMatchObject({ Ready: 'True/Serving' });
+    expect(woken(replicaPod({ restartCount: 9, lastState: { terminated: { exitCode: 1 } } }))).toMatchObject({
+      Ready: 'False/CrashLooping',
+    });
+  });
+
+  test('at a minimum of zero, replicas that were serving and are gone are an outage', () => {
+    const resource = inferenceDeployment({ minReplicas: 0 });
+    const decision: Standing = { replicas: 4, reason: 'RequestRate', message: 'Four for nine.' };
+    const after = (before: string, standing = decision, pods: Pod[] = []): string | undefined => {
+      const lastTransitionTime = '2026-01-01T00:00:00Z';
+      const was = { type: 'Available', status: 'True', reason: before, message: 'm', lastTransitionTime } as const;
+      const seen = observation({ resource: { ...resource, status: { conditions: [was] } }, pods });
+      return verdicts(statusOf(seen, undefined, NOW, new Map(), standing))['Ready'];
+    };
+    expect(after('Serving')).toBe('False/Scheduling');
+    expect(after('Serving', decision, [loading])).toBe('False/Loading');
+    expect(after('Waking')).toBe('True/Waking');
+    expect(after('ScaledToZero')).toBe('True/Waking');
+    expect(after('Serving', { ...decision, reason: 'Waking' })).toBe('True/Waking');
+    expect(after('Serving', { ...decision, replicas: 0 })).toBe('True/ScaledToZero');
+  });
+
+  describe('of a scale-up that cannot be done', () => {
+    const more: Standing = { replicas: 5, reason: 'RequestRate', message: '2 → 5: Five for nine.' };
+    const scaling = { desiredReplicas: 2, reason: 'RequestRate', message: '1 → 2: Two for four.' };
+    const served = (): Observation => {
+      const seen = deploymentWith(observation({ pods: [readyPod()] }), settled);
+      if (seen.children.deployment) seen.children.deployment.spec.replicas = 2;
+      seen.resource.status = { scaling };
+      return seen;
+    };
+
+    test('nothing is told while the spec is refused', () => {
+      const status = statusOf({ ...served(), profile: undefined }, undefined, NOW, new Map(), more);
+      expect(status.scaling).toEqual({
+        desiredReplicas: 2,
+        reason: 'RequestRate',
+        message: expect.stringMatching(/^Holds/),
+      });
+      expect(status.replicas?.desired).toBe(2);
+    });
+
+    test('only the refusal is told where the API server refuses it', () => {
+      const status = statusOf(served(), 'Kubernetes refused a change: denied by policy', NOW, new Map(), more);
+      expect(status.scaling).toEqual(scaling);
+      expect(verdicts(status)).toMatchObject({ ReplicasReady: 'False/ApplyFailed' });
+    });
+
+    test('it is told once it is done', () => {
+      const status = statusOf(served(), undefined, NOW, new Map(), more);
+      expect(status.scaling).toMatchObject({ desiredReplicas: 5, recent: [{ from: 2, to: 5 }] });
+    });
   });
 
   test("another controller's condition is not sent along", () => {

@@ -1,12 +1,13 @@
 /** Pure: observation, plan and decision → the status to show. Messages are stable sentences, so steady states write nothing. */
-import type { Decision } from '../autoscaler/decide.ts';
 import { REASON_ORDER, type ConditionType, type ReplicaReason } from '../api/conditions.ts';
 import { effectiveSpec } from '../api/defaults.ts';
 import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
 import type { Pod } from '../api/kubernetes.ts';
 import { markedAtMs } from '../autoscaler/marks.ts';
+import type { ShownLearned } from '../autoscaler/shown-learned.ts';
+import type { Standing } from '../autoscaler/standing.ts';
 import { MAX_MARKS } from '../autoscaler/victims.ts';
-import { setCondition, type Condition } from '../kube/conditions.ts';
+import { findCondition, setCondition, type Condition } from '../kube/conditions.ts';
 import type { Problem, ReplicaContext, ReplicaState } from './diagnose/context.ts';
 import { overdue, podsRefused } from './diagnose/deployment.ts';
 import { isOver, ofNewestRevision, outgrown } from './diagnose/endings.ts';
@@ -18,6 +19,8 @@ import type { Observation } from './gather.ts';
 import type { Plan } from './plan.ts';
 import { costPerHour } from './cost.ts';
 import { hintingAtUpdate, holdingUp } from './templates/messages.ts';
+import { scalingActiveVerdict, scalingLimitedVerdict } from './scaling-verdicts.ts';
+import { actedOn, shownBefore, shownDecision } from './scaling-status.ts';
 import type { ShownTraffic } from './traffic-display.ts';
 import { availableVerdict, progressingVerdict, readyVerdict, replicasReadyVerdict, type Verdict } from './verdicts.ts';
 
@@ -26,7 +29,9 @@ export type EngineCauses = ReadonlyMap<string, EngineCause>;
 export interface StatusInput {
   observation: Observation;
   plan: Plan;
-  decision: Decision;
+  decision: Standing;
+  /** What the scaler has learned, as it is to be shown. */
+  learned?: ShownLearned | undefined;
   /** What the API server answered when the children were applied, if it refused. */
   applyFailure: string | undefined;
   /** What the logs of failed engines say, by the UID of the pod. */
@@ -41,7 +46,12 @@ export interface StatusInput {
 
 /** Returns the whole status of the deployment at `now`. */
 export function computeStatus(input: StatusInput, now: Date): InferenceDeploymentStatus {
-  const { observation, decision, engineCauses, gatewayUrl } = input;
+  const { observation, engineCauses, gatewayUrl } = input;
+  const acted = actedOn(input.decision, input.plan, observation.children.deployment);
+  const decision = acted ?? input.decision;
+  const told = observation.resource.status?.scaling;
+  // A count that was not changed is told as none, also where the API server refused the change.
+  const isUnchanged = told?.desiredReplicas !== undefined && (!acted || input.applyFailure !== undefined);
   const context = replicaContext(observation);
   // Pods that ended for good count only where nothing else tells why there is no replica.
   const live = observation.pods.filter((pod) => !isOver(pod));
@@ -54,7 +64,12 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
   const cost = costPerHour(observation.profile?.spec, states.filter(isPlaced).length);
   const update = input.plan.template?.update;
   return {
-    conditions: conditions(input, states, replicaProblems(pods, states, observation.pods, context), now),
+    conditions: conditions(
+      { ...input, decision },
+      states,
+      replicaProblems(pods, states, observation.pods, context),
+      now,
+    ),
     observedGeneration: observation.resource.metadata.generation ?? 0,
     endpoint: {
       ...(gatewayUrl !== undefined && { baseUrl: gatewayUrl }),
@@ -70,10 +85,9 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
       ...(drainingPods.length > 0 && { drainingPods: drainingPods.toSorted() }),
     },
     scaling: {
-      desiredReplicas: decision.replicas,
-      reason: decision.reason,
-      message: decision.message,
+      ...(isUnchanged ? shownBefore(told) : shownDecision(decision, told, now)),
       ...input.traffic,
+      ...(input.learned && { learned: input.learned }),
     },
     ...(cost && { cost }),
     ...(update && { update }),
@@ -143,8 +157,10 @@ function conditions(
   const progress = { deployment: children.deployment, ready, desired, problem, held: plan.held };
   const { hardwareProfile } = effectiveSpec(resource.spec);
   const progressing = holdingUp(progressingVerdict(progress), plan.template?.standing, hardwareProfile);
-  const suspended = decision.reason === 'Suspended';
-  const available = hintingAtUpdate(availableVerdict(ready, suspended, problem), progressing, plan.template?.update);
+  const { minReplicas } = effectiveSpec(resource.spec);
+  const before = findCondition(resource.status?.conditions, 'Available')?.reason;
+  const serving = availableVerdict({ ready, problem, decision, minReplicas, before });
+  const available = hintingAtUpdate(serving, progressing, plan.template?.update);
   const verdicts: [ConditionType, Verdict][] = [
     ['Ready', readyVerdict({ accepted, available, ...(plan.held && { model }) }, ready, desired)],
     ['Accepted', accepted],
@@ -152,6 +168,8 @@ function conditions(
     ['Available', available],
     ['ReplicasReady', replicasReadyVerdict(ready, desired, problem)],
     ['Progressing', progressing],
+    ['ScalingActive', scalingActiveVerdict(decision)],
+    ['ScalingLimited', scalingLimitedVerdict(decision)],
   ];
   const observedGeneration = resource.metadata.generation ?? 0;
   // Only our own: another controller's condition that we sent along would become ours.

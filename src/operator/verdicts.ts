@@ -1,6 +1,7 @@
 /** Pure: the verdict of each condition. Messages are stable sentences without numbers that change. */
 import type { ReplicaReason } from '../api/conditions.ts';
 import { isObserved, isRollingOut, type Deployment } from '../api/kubernetes.ts';
+import type { Standing } from '../autoscaler/standing.ts';
 import type { Condition } from '../kube/conditions.ts';
 import type { Problem } from './diagnose/context.ts';
 import { deadlineExceeded } from './diagnose/deployment.ts';
@@ -18,15 +19,39 @@ export interface ProgressInput {
   held: Problem | undefined;
 }
 
-/** Does a replica serve? */
-export function availableVerdict(ready: number, suspended: boolean, problem: Problem | undefined): Verdict {
+const SCALED_TO_ZERO: Verdict = {
+  status: 'True',
+  reason: 'ScaledToZero',
+  message: 'No replica runs for want of requests; the next request waits while one starts.',
+};
+
+const WAKING: Verdict = {
+  status: 'True',
+  reason: 'Waking',
+  message: 'The first replica starts; requests wait for it.',
+};
+
+/** Said of a deployment that comes up from zero, before and on the way. */
+const FROM_ZERO: readonly string[] = [SCALED_TO_ZERO.reason, WAKING.reason];
+
+export interface AvailableInput {
+  ready: number;
+  /** The worst that a replica suffers from. */
+  problem: Problem | undefined;
+  decision: Pick<Standing, 'replicas' | 'reason' | 'message'>;
+  minReplicas: number;
+  /** The reason that the condition had. */
+  before: string | undefined;
+}
+
+/** Does a replica serve, or is there none on purpose? */
+export function availableVerdict({ before, decision, minReplicas, problem, ready }: AvailableInput): Verdict {
   if (ready > 0) return { status: 'True', reason: 'Serving', message: 'At least one replica serves requests.' };
-  if (suspended) {
-    return {
-      status: 'False',
-      reason: 'Suspended',
-      message: 'Stopped by spec.suspend; set it to false to start again.',
-    };
+  if (decision.reason === 'Suspended') return { status: 'False', reason: decision.reason, message: decision.message };
+  if (minReplicas === 0 && isInOrder(problem)) {
+    if (decision.replicas === 0) return SCALED_TO_ZERO;
+    // Where replicas served, those that start in their place are an outage's end, not the way up from zero.
+    if ([decision.reason, before].some((reason) => reason !== undefined && FROM_ZERO.includes(reason))) return WAKING;
   }
   return { status: 'False', ...(problem ?? { reason: 'Scheduling', message: 'Kubernetes is creating the replicas.' }) };
 }
@@ -44,6 +69,13 @@ const UNDONE: readonly ReplicaReason[] = ['ApplyFailed', 'WaitingForDeletion'];
 
 /** What every replica goes through on its way. */
 const PASSING: readonly ReplicaReason[] = ['Resolving', 'Scheduling', 'Downloading', 'Loading', 'Draining'];
+
+/** What a replica that starts or goes in its time passes through. */
+const IN_ORDER: readonly ReplicaReason[] = ['Scheduling', 'Downloading', 'Loading', 'Draining'];
+
+function isInOrder(problem: Problem | undefined): boolean {
+  return problem === undefined || IN_ORDER.includes(problem.reason);
+}
 
 /** Is a change under way, done, or stuck? The first that holds. */
 export function progressingVerdict(input: ProgressInput): Verdict {
@@ -88,6 +120,7 @@ export function readyVerdict(
   // Where it holds the spec back. While the answer is still to come, the replicas of a former spec go on serving.
   if (model?.status === 'False') return model;
   if (available.status === 'False') return available;
+  if (available.reason !== 'Serving') return available;
   return ready < desired
     ? {
         status: 'True',

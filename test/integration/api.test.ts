@@ -48,7 +48,7 @@ describe('the kinds', () => {
       for (const { name } of fieldsOf(schema)) expect(tree).toContain(name);
     }
     const scaling = await playground.kubectl(['explain', 'infer.spec.scaling']);
-    expect(scaling).toContain('targetRps is how many requests per second one replica is asked to serve');
+    expect(scaling).toContain('targetRps is how many requests per second one replica is expected to serve');
     expect(scaling).toContain('targetLatencyP95Ms is the end-to-end latency');
   });
 });

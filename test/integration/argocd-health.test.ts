@@ -5,10 +5,8 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { REASON_ORDER, type ReplicaReason } from '../../src/api/conditions.ts';
-import { effectiveSpec } from '../../src/api/defaults.ts';
 import type { InferenceDeployment } from '../../src/api/generated/inference-deployment.ts';
 import type { DeploymentStatus, Pod } from '../../src/api/kubernetes.ts';
-import { decide } from '../../src/autoscaler/decide.ts';
 import type { Observation } from '../../src/operator/gather.ts';
 import { plan } from '../../src/operator/plan.ts';
 import { computeStatus } from '../../src/operator/status.ts';
@@ -22,6 +20,7 @@ import {
   observation,
   readyPod,
   replicaPod,
+  standingOf,
 } from '../support/resources.ts';
 
 const NOW = new Date('2026-01-01T00:00:00Z');
@@ -38,7 +37,7 @@ function judged(seen: Observation, status: DeploymentStatus = SETTLED): Inferenc
   const deployment = planned.children?.deployment;
   const live = deployment && { ...deployment, metadata: { ...deployment.metadata, generation: 1 }, status };
   const observed = { ...seen, children: { ...seen.children, deployment: live } };
-  const decision = decide(effectiveSpec(seen.resource.spec));
+  const decision = standingOf(seen.resource);
   const engineCauses = new Map();
   return {
     ...seen.resource,
@@ -131,6 +130,16 @@ const rows: [sentence: string, resource: object, status: string, message: string
     judged(observation({ resource: inferenceDeployment({ suspend: true }) })),
     'Suspended',
     'Stopped by spec.suspend; set it to false to start again.',
+  ],
+  [
+    'is scaled to zero',
+    judged(observation({ resource: inferenceDeployment({ minReplicas: 0 }) }), {
+      ...SETTLED,
+      replicas: 0,
+      updatedReplicas: 0,
+    }),
+    'Healthy',
+    'No replica runs for want of requests',
   ],
   ['is being deleted', deleted, 'Progressing', 'Pending deletion'],
 ];

@@ -2,6 +2,8 @@
 import type { HardwareProfile, HardwareProfileSpec } from '../../src/api/generated/hardware-profile.ts';
 import type { InferenceDeployment, InferenceDeploymentSpec } from '../../src/api/generated/inference-deployment.ts';
 import type { ContainerStatus, Pod } from '../../src/api/kubernetes.ts';
+import { effectiveSpec } from '../../src/api/defaults.ts';
+import { atFloor, SUSPENDED, targetsOf, type Standing } from '../../src/autoscaler/standing.ts';
 import type { Observation } from '../../src/operator/gather.ts';
 
 export const INSTALL = {
@@ -85,4 +87,9 @@ export function readyPod(): Pod {
     { ready: true, state: { running: { startedAt: '2026-01-01T00:00:10Z' } } },
     { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
   );
+}
+
+/** What stands for a deployment without load. */
+export function standingOf({ spec }: InferenceDeployment): Standing {
+  return spec.suspend ? SUSPENDED : atFloor(targetsOf(effectiveSpec(spec)));
 }

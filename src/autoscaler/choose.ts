@@ -1,0 +1,62 @@
+/** Pure: from what the parts of the rule want, and what is kept of before, to one count and its reason. */
+import type { ScalingReason } from './explain.ts';
+import type { ReplicaCounts, ScalingTargets } from './observation.ts';
+import { highest, type Recommendations } from './recommendations.ts';
+
+export interface Choice {
+  wanted: number;
+  reason: ScalingReason;
+  /** What the load needs now, whatever is kept of before. */
+  needed: number;
+  /** Kept since the like of it was missed before. */
+  isHeld?: boolean;
+}
+
+/** Returns what is wanted; `state` is what is kept of before, `candidates` are what the parts of the rule want. */
+export function choose(
+  state: { recommendations: Recommendations; held: Recommendations; busyAtMs: number },
+  candidates: Record<'rate' | 'latency' | 'saturation', number>,
+  { current, ready, blocked, blockedBy }: ReplicaCounts,
+  { minReplicas, idleMs }: ScalingTargets,
+  nowMs: number,
+): Choice {
+  const kept = highest(state.held);
+  const idleForMs = nowMs - state.busyAtMs;
+  if (minReplicas === 0 && idleForMs >= idleMs && kept === 0) return { wanted: 0, reason: 'ScaledToZero', needed: 0 };
+  const { rate, latency, saturation } = candidates;
+  const isAsleep = current === 0 && idleForMs > 0;
+  const needed = Math.max(isAsleep ? 0 : 1, rate, latency, saturation);
+  // Where most can run, the few that fail are no reason to leave the load to those that are there.
+  const isStuck = blockedBy === 'Failing' ? blocked > ready : blocked > 0;
+  if (needed > current && (!isStuck || current === 0)) {
+    return { wanted: needed, reason: upReason(needed, current, candidates), needed };
+  }
+  const lasting = highest(state.recommendations);
+  const wanted = Math.min(current, Math.max(needed, lasting, kept));
+  // Nothing more is asked for, and what was asked for is not there.
+  if (blocked > 0 && needed > current - blocked) {
+    return { wanted, reason: blockedBy === 'Failing' ? 'ReplicasFailing' : 'WaitingForGPU', needed };
+  }
+  return {
+    wanted,
+    reason: restReason(wanted, Math.max(needed, minReplicas), minReplicas, idleForMs),
+    needed,
+    isHeld: kept > lasting,
+  };
+}
+
+function restReason(wanted: number, needed: number, minReplicas: number, idleForMs: number): ScalingReason {
+  if (wanted > needed) return 'Stabilizing';
+  if (wanted <= minReplicas) return 'MinReplicas';
+  return wanted === 1 && idleForMs > 0 ? 'Idle' : 'Steady';
+}
+
+function upReason(
+  needed: number,
+  current: number,
+  { rate, latency }: Record<'rate' | 'latency', number>,
+): ScalingReason {
+  if (current === 0) return 'Waking';
+  if (needed === rate) return 'RequestRate';
+  return needed === latency ? 'Latency' : 'Saturated';
+}

@@ -1,0 +1,110 @@
+/** Pure: a decision as a sentence. */
+import type { Capacity } from './capacity.ts';
+import type { Demand } from './demand.ts';
+import type { ReplicaCounts, ScalingTargets, TrafficSample } from './observation.ts';
+
+/** One word for what decides the number of replicas now; a part of the API. */
+export type ScalingReason =
+  | 'MinReplicas'
+  | 'AtMax'
+  | 'RequestRate'
+  | 'Latency'
+  | 'Saturated'
+  | 'Stabilizing'
+  | 'Steady'
+  | 'WaitingForGPU'
+  | 'ReplicasFailing'
+  | 'SignalStale'
+  | 'Idle'
+  | 'ScaledToZero'
+  | 'Waking'
+  | 'Suspended';
+
+export interface Explained {
+  from: number;
+  to: number;
+  /** What the load needs, before the bounds of the spec. */
+  needed: number;
+  reason: ScalingReason;
+  /** Kept since the like of it was missed before. */
+  isHeld: boolean;
+  targets: ScalingTargets;
+  replicas: ReplicaCounts;
+  traffic: TrafficSample | undefined;
+  capacity?: Capacity;
+  demand?: Demand;
+  p95Ms?: number | undefined;
+  unattainable?: boolean;
+}
+
+/** So sure of what was learned, it is said to be learned. */
+const LEARNED = 0.5;
+
+/** Returns for example "4 → 6: p95 7.1 s > 5 s with 12 requests held; 8 are needed, limited by maxReplicas 6." */
+export function explain(seen: Explained): string {
+  const { from, to, needed, reason, targets, traffic, unattainable } = seen;
+  const change = from === to ? counted(to, 'replica') : `${from} → ${to}`;
+  const held = traffic?.held ?? 0;
+  const waiting =
+    held === 0 ? '' : ` with ${counted(held, 'request')} held, the oldest for ${seconds(traffic?.oldestHeldMs ?? 0)}`;
+  const limit =
+    needed > targets.maxReplicas ? `; ${needed} are needed, limited by maxReplicas ${targets.maxReplicas}` : '';
+  const hopeless =
+    unattainable === true
+      ? `; a request takes ${seconds(seen.capacity?.unloadedP95Ms ?? 0)} (p95) even alone, so that no number of replicas meets targetLatencyP95Ms`
+      : '';
+  return `${change}: ${BECAUSE[reason](seen)}${waiting}${limit}${hopeless}.`;
+}
+
+const BECAUSE: Readonly<Record<ScalingReason, (seen: Explained) => string>> = {
+  RequestRate: load,
+  Steady: load,
+  Suspended: load,
+  Latency: (seen) => latency(seen) ?? load(seen),
+  AtMax: (seen) => latency(seen) ?? load(seen),
+  Saturated: () => 'requests wait for room in the engines',
+  WaitingForGPU: (seen) => `${load(seen)}; ${stopped(seen)} cannot be placed, so that no more are asked for`,
+  ReplicasFailing: (seen) => `${load(seen)}; ${stopped(seen)} cannot serve, so that no more are asked for`,
+  Stabilizing: (seen) =>
+    seen.isHeld
+      ? `${load(seen)}; more are kept, since they were missed after they had been let go`
+      : `${load(seen)}; more were needed within the stabilisation window`,
+  MinReplicas: (seen) => `${load(seen)}; held at minReplicas ${seen.targets.minReplicas}`,
+  SignalStale: () => 'no word of a gateway, so that nothing is changed',
+  ScaledToZero: ({ targets }) => `no request for ${exactly(targets.idleMs)}`,
+  Idle: ({ targets }) => `no requests; goes to zero ${exactly(targets.idleMs)} after the last`,
+  Waking: () => 'a request came',
+};
+
+function stopped({ replicas }: Explained): string {
+  return counted(replicas.blocked, 'replica');
+}
+
+function latency({ p95Ms, targets }: Explained): string | undefined {
+  if (p95Ms === undefined || p95Ms <= targets.targetLatencyMs) return undefined;
+  return `p95 ${seconds(p95Ms)} > ${exactly(targets.targetLatencyMs)}`;
+}
+
+function load({ demand, capacity, targets }: Explained): string {
+  const rate = rounded(demand?.requestsPerSecond ?? 0);
+  if (capacity === undefined) return `${rate} requests/s`;
+  const source = capacity.confidence < LEARNED ? 'as targetRps says' : 'as was learned';
+  return `${rate} requests/s, of which a replica serves ${rounded(capacity.requestsPerSecond)} within ${exactly(targets.targetLatencyMs)}, ${source}`;
+}
+
+function seconds(milliseconds: number): string {
+  return `${rounded(milliseconds / 1000)} s`;
+}
+
+function rounded(value: number): string {
+  return String(Number(value.toPrecision(2)));
+}
+
+/** What the user set, as it was set. */
+function exactly(milliseconds: number): string {
+  return `${milliseconds / 1000} s`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
+}
