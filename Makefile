@@ -9,6 +9,7 @@ TIERS ?= unit integration faults+rest e2e conformance
 # Set by the caller: NAME (cluster), NODES, GPUS, YES=1, and CLUSTER=current with IMAGE, VLLM_SIM_IMAGE, HUB_SIM_IMAGE.
 # They reach the scripts as they are.
 export NAME NODES GPUS YES CLUSTER IMAGE VLLM_SIM_IMAGE HUB_SIM_IMAGE
+export TRACE SCALE COLD TARGETS SEEDS WAVES JOBS DURATION
 
 # Not `npm ci`: it refuses a lock file without the linter's bindings for other systems, which not every registry has.
 # What is installed is what the lock file says, checked by its integrity. Nothing to standard output: `make env` is
@@ -60,9 +61,15 @@ test-conformance: node_modules/.installed ## the official openai clients for Pyt
 e2e-vllm: node_modules/.installed ## the main path with real vLLM on CPU and a tiny generated model
 	@node test/e2e-vllm/main.ts
 
-.PHONY: bench-gateway
+.PHONY: bench-gateway bench-autoscaler bench-scaling-e2e
 bench-gateway: node_modules/.installed ## the gateway beside a bare proxy and nginx: rates, latencies, ratios
 	@node bench/gateway/main.ts
+
+bench-autoscaler: node_modules/.installed ## scalers on simulated replicas (TRACE=FILE SCALE= COLD= TARGETS= SEEDS= WAVES= JOBS=)
+	@node bench/autoscaler/main.ts
+
+bench-scaling-e2e: node_modules/.installed ## the scaler on a local cluster beside its simulation (TRACE=FILE SCALE= DURATION=)
+	@node bench/scaling-e2e/main.ts
 
 .PHONY: build image lint generate verify format
 build: node_modules/.installed ## bundles of every process into dist/

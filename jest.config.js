@@ -29,6 +29,7 @@ export default {
         '<rootDir>/test/*-sim/**/*.test.ts',
         '<rootDir>/test/cluster/**/*.test.ts',
         '<rootDir>/test/load/**/*.test.ts',
+        '<rootDir>/bench/**/*.test.ts',
       ],
     },
     { ...withControlPlane, displayName: 'integration', testMatch: ['<rootDir>/test/integration/**/*.test.ts'] },
