@@ -190,6 +190,12 @@ describe('while it loads', () => {
     expect(simulator.output()).toContain('an illegal memory access was encountered');
   });
 
+  test('settings can be given by an argument, too', async () => {
+    const simulator = start(['--additional-config={"environment":{"SIM_STEP_MS":"fast"}}']);
+    expect((await simulator.ended).code).toBe(1);
+    expect(simulator.output()).toContain('SIM_STEP_MS must be a number of at least 0, not "fast".');
+  });
+
   test('host out of memory: killed, without a word', async () => {
     const simulator = start([], { SIM_FAIL: 'host-oom' });
     expect(await simulator.ended).toEqual({ code: null, signal: 'SIGKILL' });

@@ -16,7 +16,7 @@ import {
 } from './log.ts';
 import { missingModel, ModelError, readModel, unsupported, type Model } from './model.ts';
 import { createHttpServer } from './server.ts';
-import { readSettings, type SimulatorSettings } from './settings.ts';
+import { environmentInConfig, readSettings, type SimulatorSettings } from './settings.ts';
 import { Simulator } from './simulator.ts';
 import { BLOCK_TOKENS } from './tokenizer.ts';
 
@@ -155,7 +155,7 @@ function quit(): void {
 
 async function main(): Promise<void> {
   const args = readCommandLine();
-  const settings = readSettings(process.env);
+  const settings = readSettings({ ...process.env, ...environmentInConfig(args.additionalConfig) });
   const fail = settings.fail ?? failureInConfig(args.additionalConfig);
   const failure = fail === undefined ? undefined : parseFailure(fail);
   process.on('SIGTERM', quit).on('SIGINT', quit);

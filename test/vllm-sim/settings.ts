@@ -39,3 +39,10 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     control: environment['SIM_CONTROL'] === '1',
   };
 }
+
+/** Returns the variables that `--additional-config={"environment":{"SIM_...":"..."}}` sets, where a pod's cannot be. */
+export function environmentInConfig(additionalConfig: string | undefined): Record<string, string> {
+  if (additionalConfig === undefined) return {};
+  const { environment = {} } = JSON.parse(additionalConfig) as { environment?: Record<string, string> };
+  return environment;
+}
