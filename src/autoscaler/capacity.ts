@@ -4,9 +4,9 @@
  * what requests would take alone, which belongs to who sends them. Together they say how many requests may share a
  * replica, and by Little's law how many a second that is.
  */
-import { addCounts, type Counts } from '../channel/histogram.ts';
+import { addCounts, total, type Counts } from '../channel/histogram.ts';
 import type { ScalingTargets, TrafficSample } from './observation.ts';
-import { countAbove, dividedBy, meanMs, quantileOf, scaled, total, upTo } from './latencies.ts';
+import { countAbove, dividedBy, meanMs, quantileOf, scaled, upTo } from './latencies.ts';
 import {
   addSample,
   batchAt,
@@ -61,8 +61,6 @@ export interface Capacity {
   concurrency: number;
   /** Requests a second that keep it there; what a replica is counted as. */
   requestsPerSecond: number;
-  /** How long a request takes there on average, in milliseconds. */
-  meanLatencyMs: number;
   /** The p95 of a request that is alone, in milliseconds. */
   unloadedP95Ms: number;
   /** How much of this is learned, 0 to 1; the rest is spec.scaling.targetRps. */
@@ -155,7 +153,6 @@ export function capacityOf(model: CapacityModel, targets: ScalingTargets): Capac
   return {
     concurrency,
     requestsPerSecond: blended,
-    meanLatencyMs,
     unloadedP95Ms,
     confidence,
   };

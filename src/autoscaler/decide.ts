@@ -1,10 +1,11 @@
 /** Pure: how many replicas a deployment should have, and why. Design: docs/design/0013-scaling-rule.md. */
+import { total } from '../channel/histogram.ts';
 import { addArrivals, addScatter, POISSON, type ArrivalHistory, type Scatter } from './arrivals.ts';
 import { capacityOf, learn, UNLEARNED, type Capacity, type CapacityModel } from './capacity.ts';
 import { choose, type Choice } from './choose.ts';
 import { demandOf, wholeReplicas, type Demand } from './demand.ts';
 import { explain, type ScalingReason } from './explain.ts';
-import { countAbove, total } from './latencies.ts';
+import { countAbove } from './latencies.ts';
 import { learnedOf, restoredLoadTimeMs, restoredModel, type Learned } from './learned.ts';
 import {
   addLatencies,
@@ -234,11 +235,10 @@ function limitOf(isShort: boolean, reason: ScalingReason, unattainable: boolean)
 
 /** What the spec says a replica can do, until something is learned. */
 function assumed({ targetRps, targetLatencyMs }: ScalingTargets): Capacity {
-  const meanLatencyMs = targetLatencyMs / 2;
   return {
-    concurrency: Math.max(1, (targetRps * meanLatencyMs) / 1000),
+    // By Little's law, where requests take half of what they may.
+    concurrency: Math.max(1, (targetRps * targetLatencyMs) / 2 / 1000),
     requestsPerSecond: targetRps,
-    meanLatencyMs,
     unloadedP95Ms: 0,
     confidence: 0,
   };

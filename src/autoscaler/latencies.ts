@@ -1,15 +1,8 @@
 /** Pure: what latency histograms say with the certainty that their number of samples allows. */
-import { upperBoundMs, type Counts } from '../channel/histogram.ts';
+import { total, upperBoundMs, type Counts } from '../channel/histogram.ts';
 
 /** Below 60 samples a p95 is no more than the largest of them (0.95^59 is 0.05). */
 const LEAST_SAMPLES = 60;
-
-/** Returns how many were counted. */
-export function total(counts: ReadonlyMap<number, number>): number {
-  let sum = 0;
-  for (const count of counts.values()) sum += count;
-  return sum;
-}
 
 /** Returns how many took longer than `milliseconds`, by the middle of their bucket. */
 export function countAbove(counts: ReadonlyMap<number, number>, milliseconds: number): number {

@@ -1,7 +1,7 @@
 /** Pure: what was learned of a deployment, as status shows it, and as a new leader goes on from it. */
-import { bucketOf, type Counts } from '../channel/histogram.ts';
+import { bucketOf, total, type Counts } from '../channel/histogram.ts';
 import { BEYOND_SEEN, UNLEARNED, type Capacity, type CapacityModel } from './capacity.ts';
-import { meanMs, total } from './latencies.ts';
+import { meanMs } from './latencies.ts';
 import { addSample, NO_LINE, tokenTime } from './slowdown.ts';
 
 /** As in status.scaling.learned; of one replica at the latency target where nothing else is said. */

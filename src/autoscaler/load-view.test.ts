@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { deploymentReport, replicaReport } from '../../test/support/reports.ts';
 import { bucketOf } from '../channel/histogram.ts';
-import type { DeploymentReport, ReplicaReport } from '../channel/messages.ts';
+import type { DeploymentReport } from '../channel/messages.ts';
 import { FRESH_MS, LoadView } from './load-view.ts';
 
 let view: LoadView;
@@ -12,24 +13,7 @@ beforeEach(() => {
 });
 
 function entry(more: Partial<DeploymentReport> = {}): DeploymentReport {
-  return {
-    uid: 'chat',
-    arrivals: 0,
-    completed: 0,
-    failed: 0,
-    cancelled: 0,
-    latency: new Map(),
-    firstByte: new Map(),
-    held: 0,
-    oldestHeldMs: 0,
-    ages: new Map(),
-    replicas: [],
-    ...more,
-  };
-}
-
-function replica(podUid: string, more: Partial<ReplicaReport> = {}): ReplicaReport {
-  return { podUid, inFlight: 0, tokens: 0, oldestMs: 0, draining: false, ...more };
+  return deploymentReport('chat', more);
 }
 
 function report(gateway: string, ...deployments: DeploymentReport[]): void {
@@ -149,7 +133,7 @@ describe('a replica is drained', () => {
   beforeEach(() => {
     for (const gateway of ['a', 'b']) {
       view.connected(gateway, 'one', now);
-      report(gateway, entry({ replicas: [replica('pod-1', { draining: true })] }));
+      report(gateway, entry({ replicas: [replicaReport('pod-1', { draining: true })] }));
     }
   });
 
@@ -159,14 +143,14 @@ describe('a replica is drained', () => {
   });
 
   test('but not while one has a request on it, also one that is not waited for any more', () => {
-    report('b', entry({ replicas: [replica('pod-1', { draining: true, inFlight: 1 })] }));
+    report('b', entry({ replicas: [replicaReport('pod-1', { draining: true, inFlight: 1 })] }));
     expect([drained(['a', 'b']), drained(['a'])]).toEqual([false, false]);
     view.disconnected('b');
     expect(drained(['a'])).toBe(true);
   });
 
   test.each([
-    ['has not seen the mark', () => report('b', entry({ replicas: [replica('pod-1')] }))],
+    ['has not seen the mark', () => report('b', entry({ replicas: [replicaReport('pod-1')] }))],
     ['says nothing of it', () => report('b', entry())],
     ['is not connected', () => view.disconnected('b')],
     ['started anew and has not reported', () => view.connected('b', 'two', now)],
@@ -174,7 +158,7 @@ describe('a replica is drained', () => {
       'has fallen silent',
       () => {
         now += FRESH_MS + 1;
-        report('a', entry({ replicas: [replica('pod-1', { draining: true })] }));
+        report('a', entry({ replicas: [replicaReport('pod-1', { draining: true })] }));
       },
     ],
   ])('but not while one %s', (_, happen) => {
@@ -195,7 +179,7 @@ test('in flight and held are sums over the gateways that are connected', () => {
     ['c', 50],
   ] as const) {
     view.connected(gateway, 'one', now);
-    report(gateway, entry({ held: inFlight, replicas: [replica('pod-1', { inFlight })] }));
+    report(gateway, entry({ held: inFlight, replicas: [replicaReport('pod-1', { inFlight })] }));
   }
   view.disconnected('c');
   expect([...view.inFlight('chat')]).toEqual([['pod-1', 5]]);

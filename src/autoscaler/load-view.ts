@@ -2,7 +2,7 @@
  * What the leader knows of the load from all gateways. A gateway that has not been heard of is not one without requests:
  * whoever asks is told which of the two it is.
  */
-import { addCounts, quantileMs, type Counts } from '../channel/histogram.ts';
+import { addCounts, quantileMs, total, type Counts } from '../channel/histogram.ts';
 import type { DeploymentReport, ReplicaReport, Report } from '../channel/messages.ts';
 import type { TrafficSample } from './observation.ts';
 import { RecentLoads, type Growth } from './recent-loads.ts';
@@ -136,8 +136,7 @@ export class LoadView {
       held += report.held;
       oldestHeldMs = Math.max(oldestHeldMs, report.oldestHeldMs);
     }
-    const inFlight = ages.values().reduce((sum, count) => sum + count, 0);
-    return { ...this.#recent.take(uid, nowMs), ages, inFlight, held, oldestHeldMs };
+    return { ...this.#recent.take(uid, nowMs), ages, inFlight: total(ages), held, oldestHeldMs };
   }
 
   /** Returns whether the gateway was heard of within FRESH_MS. */

@@ -1,7 +1,7 @@
 /** Pure: what holds where the learned capacity is wrong: latencies that are late, and requests that wait in engines. */
-import { addCounts, type Counts } from '../channel/histogram.ts';
+import { addCounts, total, type Counts } from '../channel/histogram.ts';
 import { rateOver, type ArrivalHistory } from './arrivals.ts';
-import { provenP95Ms, total, upTo } from './latencies.ts';
+import { provenP95Ms, upTo } from './latencies.ts';
 import type { ReplicaCounts, TrafficSample } from './observation.ts';
 
 export interface LatencySlot {

@@ -1,5 +1,6 @@
 /** What the scaler reads of a LoadView. */
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { deploymentReport, replicaReport } from '../../test/support/reports.ts';
 import { bucketOf } from '../channel/histogram.ts';
 import type { DeploymentReport, ReplicaReport } from '../channel/messages.ts';
 import { FRESH_MS, LoadView } from './load-view.ts';
@@ -26,20 +27,7 @@ beforeEach(() => {
 });
 
 function entry(more: Partial<DeploymentReport> = {}): DeploymentReport {
-  return {
-    uid: 'chat',
-    arrivals: 0,
-    completed: 0,
-    failed: 0,
-    cancelled: 0,
-    latency: new Map(),
-    firstByte: new Map(),
-    held: 0,
-    oldestHeldMs: 0,
-    ages: new Map(),
-    replicas: [],
-    ...more,
-  };
+  return deploymentReport('chat', more);
 }
 
 function report(gateway: string, ...deployments: DeploymentReport[]): void {
@@ -216,7 +204,7 @@ function replica(podUid: string, inFlight: number, counted?: { generated: number
     generatedTokens: counted.generated,
   };
   const engine = totals && { ageMs: totals.ageMs, waiting: 0, kvCacheUsage: 0.5, totals };
-  return { podUid, inFlight, tokens: 0, oldestMs: 0, draining: false, ...(engine && { engine }) };
+  return replicaReport(podUid, { inFlight, ...(engine && { engine }) });
 }
 
 function busy(...replicas: ReplicaReport[]): DeploymentReport {

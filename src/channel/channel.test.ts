@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect as connectPlain } from 'node:net';
 import { connect, createServer, type TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { deploymentReport } from '../../test/support/reports.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { TokenIssuer } from '../../test/support/token-issuer.ts';
 import { createCertificate } from './certificate.ts';
@@ -17,8 +18,7 @@ const NAMESPACE = 'infer-system';
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 
 function entry(uid: string, arrivals: number): DeploymentReport {
-  const none = { completed: 0, failed: 0, cancelled: 0, latency: new Map(), firstByte: new Map() };
-  return { uid, arrivals, ...none, held: 0, oldestHeldMs: 0, ages: new Map(), replicas: [] };
+  return deploymentReport(uid, { arrivals });
 }
 
 /** What a gateway would count. */

@@ -32,6 +32,11 @@ export function observe(counts: Counts, milliseconds: number): void {
   counts.set(bucket, (counts.get(bucket) ?? 0) + 1);
 }
 
+/** Returns how many were counted. */
+export function total(counts: ReadonlyMap<number, number>): number {
+  return counts.values().reduce((sum, count) => sum + count, 0);
+}
+
 /** Adds `more` to `counts`. */
 export function addCounts(counts: Counts, more: ReadonlyMap<number, number>): void {
   for (const [bucket, count] of more) counts.set(bucket, (counts.get(bucket) ?? 0) + count);
@@ -42,9 +47,9 @@ export function addCounts(counts: Counts, more: ReadonlyMap<number, number>): vo
  * nothing was counted.
  */
 export function quantileMs(counts: ReadonlyMap<number, number>, quantile: number): number | undefined {
-  const total = counts.values().reduce((sum, count) => sum + count, 0);
-  if (total === 0) return undefined;
-  const rank = Math.max(1, Math.ceil(quantile * total));
+  const samples = total(counts);
+  if (samples === 0) return undefined;
+  const rank = Math.max(1, Math.ceil(quantile * samples));
   let seen = 0;
   for (const [bucket, count] of [...counts].toSorted(([a], [b]) => a - b)) {
     seen += count;

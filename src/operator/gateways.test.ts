@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from '@jest/globals';
+import { deploymentReport, replicaReport } from '../../test/support/reports.ts';
 import { MemoryLogger } from '../../test/support/kube.ts';
 import { inferenceDeployment } from '../../test/support/resources.ts';
 import type { Pod } from '../api/kubernetes.ts';
@@ -37,13 +38,11 @@ function hearing(...others: Pod[]): void {
     logger: new MemoryLogger(),
     onFailure: () => undefined,
   });
-  const none = { arrivals: 0, completed: 0, failed: 0, cancelled: 0, held: 0, oldestHeldMs: 0 };
-  const replicas = [{ podUid: 'pod-1', inFlight: 0, tokens: 0, oldestMs: 0, draining: true }];
-  const counts = { latency: new Map(), firstByte: new Map(), ages: new Map() };
+  const replicas = [replicaReport('pod-1', { draining: true })];
   const report = {
     type: 'report',
     more: false,
-    deployments: [{ uid: 'uid-chat', ...none, ...counts, replicas }],
+    deployments: [deploymentReport('uid-chat', { replicas })],
   } as const;
   gateways.view.connected('a', 'one', performance.now());
   gateways.view.report('a', { ...report, deployments: [...report.deployments] }, () => true, performance.now());
