@@ -47,8 +47,10 @@ beforeAll(async () => {
   namespace = await createNamespace(client, 'channel');
   key = await createApiKey(client, namespace, 'web');
   const models = ['served', 'drained', 'silent', 'nobody'];
-  // About 33 tokens a second, so that a stream of 200 lasts for six.
-  engine = spawnSimulator(['--model', 'org/model', '--served-model-name', ...models, '--host', ownAddress()]);
+  // 33 tokens a second, so that a stream of 200 lasts for six seconds: longer than any report takes.
+  engine = spawnSimulator(['--model', 'org/model', '--served-model-name', ...models, '--host', ownAddress()], {
+    SIM_STEP_MS: '30',
+  });
   enginePort = Number(new URL(await engine.ready()).port);
   [channelPort = 0] = await freePorts(1, '127.0.0.1');
   [operatorProxy, gatewayProxy] = await Promise.all([
@@ -166,12 +168,13 @@ describe('the leader', () => {
     await served('served', { minReplicas: 1 });
     await Promise.all(
       gateways.flatMap((gateway) =>
-        Array.from({ length: 30 }, async () => await (await ask(gateway, 'served')).text()),
+        Array.from({ length: 60 }, async () => await (await ask(gateway, 'served')).text()),
       ),
     );
     const scaling = await eventually(async () => {
       const resource = await client.get(inferenceDeployments, { namespace, name: 'served' });
-      expect(Number(resource?.status?.scaling?.requestsPerSecond)).toBeGreaterThanOrEqual(1);
+      // Two a second over the minute, of which one gateway alone would make one. Status follows by steps of a tenth.
+      expect(Number(resource?.status?.scaling?.requestsPerSecond)).toBeGreaterThan(1.5);
       return resource?.status?.scaling;
     }, 60_000);
     expect(scaling?.latencyP95Ms).toBeGreaterThan(0);
@@ -205,7 +208,7 @@ describe('a scale-down', () => {
     // One request on each of two replicas, through either gateway; the third has none.
     const [first, second] = gateways;
     const endings = [await stream(first, 'drained', 400), await stream(first, 'drained', 400)];
-    endings.push(await stream(first, 'drained', 100));
+    endings.push(await stream(first, 'drained', 200));
     await eventually(async () =>
       expect(await metric(operator, 'infer_deployment_requests_in_flight', 'drained')).toBe(3),
     );

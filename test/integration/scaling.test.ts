@@ -254,10 +254,13 @@ describe('under load', () => {
       examples: [],
     });
     await eventually(async () => expect((await resourceOf('loaded')).status?.replicas?.desired).toBe(1), 120_000);
-    const { items } = await client.list(events, { namespace });
-    const told = items.filter(({ regarding, reason }) => regarding.name === 'loaded' && reason.startsWith('Scaled'));
     const changes = (decided.get('loaded') ?? []).length - 1;
-    expect(told).toHaveLength(changes);
+    // The Event of a change follows its status.
+    await eventually(async () => {
+      const { items } = await client.list(events, { namespace });
+      const told = items.filter(({ regarding, reason }) => regarding.name === 'loaded' && reason.startsWith('Scaled'));
+      expect(told).toHaveLength(changes);
+    });
     expect((await resourceOf('loaded')).status?.scaling?.recent).toHaveLength(Math.min(5, changes));
   }, 300_000);
 
@@ -313,7 +316,8 @@ describe('a count that somebody else writes', () => {
     await eventually(isOurs);
     for (const manager of ['kubectl', 'keda']) {
       await write(3, manager);
-      await eventually(isOurs);
+      // Two replicas leave on the way, each after its drain.
+      await eventually(isOurs, 60_000);
     }
     await write(4, 'keda');
     await eventually(async () => expect(await condition('contested', 'ScalingActive')).toBe('False/ReplicasContested'));
