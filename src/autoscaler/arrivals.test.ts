@@ -81,7 +81,7 @@ describe('the scatter', () => {
     const bursts = Array.from({ length: 60 }, (_, index) => (index % 2 === 0 ? 20 : 200));
     expect(minutes(bursts).index).toBeGreaterThan(20);
     const jump = minutes([100, 1_000]);
-    expect(jump.index).toBeLessThan(2.1);
+    expect(jump.index).toBeLessThan(1.3);
     expect(
       minutes(
         Array.from({ length: 60 }, () => 1_000),

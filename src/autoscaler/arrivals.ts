@@ -54,7 +54,7 @@ export const POISSON: Scatter = { index: 1, before: undefined, arrivals: 0, coun
 const MINUTE_MS = 60_000;
 const SCATTER_SHARE = 1 / 20;
 /** One jump of the rate is no burst: no minute counts for more than so many times what was usual. */
-const MOST_JUMP = 20;
+const MOST_JUMP = 6;
 
 /** Returns the scatter after one more slot. */
 export function addScatter(scatter: Scatter, { arrivals, intervalMs }: ArrivalSlot): Scatter {

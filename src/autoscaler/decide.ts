@@ -1,6 +1,7 @@
 /** Pure: how many replicas a deployment should have, and why. Design: docs/design/0013-scaling-rule.md. */
 import { total } from '../channel/histogram.ts';
 import { addArrivals, addScatter, POISSON, type ArrivalHistory, type Scatter } from './arrivals.ts';
+import { soundEngines } from './buried.ts';
 import { capacityOf, learn, UNLEARNED, type Capacity, type CapacityModel } from './capacity.ts';
 import { choose, type Choice } from './choose.ts';
 import { demandOf, wholeReplicas, type Demand } from './demand.ts';
@@ -149,7 +150,8 @@ export function decide(
     latency: unattainable ? 0 : latencyCandidate(p95Ms, replicas, targetLatencyMs),
     saturation: saturationCandidate(
       { waitedBefore: before.waiting, arrivals: state.arrivals },
-      traffic,
+      // What waits in a buried engine stays there, and the demand has it replaced already.
+      { engines: soundEngines(traffic.engines, capacity) },
       replicas,
       targetLatencyMs,
     ),

@@ -29,13 +29,18 @@ function engine(running: number): EngineSample {
 function demand(
   rate: (second: number) => number,
   traffic: { held?: number; engines?: EngineSample[]; inFlight?: number } = {},
-  options = { leadMs: 120_000, scatter: 1 },
+  options: { leadMs: number; scatter: number; ready?: number } = { leadMs: 120_000, scatter: 1 },
 ): Demand {
   return demandOf(history(rate), CAPACITY, { held: 0, engines: [], inFlight: 0, ...traffic }, { ready: 2, ...options });
 }
 
 function jump(at: number): number {
   return demand((second) => (second > at ? 40 : 10)).requestsPerSecond;
+}
+
+/** A burst after nothing, where bursts are usual. */
+function firstBurst(ready: number): number {
+  return demand((second) => (second > 585 ? 40 : 0), {}, { leadMs: 120_000, scatter: 100, ready }).requestsPerSecond;
 }
 
 describe('demand', () => {
@@ -65,6 +70,11 @@ describe('demand', () => {
     const burst = demand((second) => (second > 585 ? 40 : 10), {}, { leadMs: 120_000, scatter: 100 });
     expect(burst.requestsPerSecond).toBeLessThan(20);
     expect(burst.lately).toBeGreaterThan(burst.settled);
+  });
+
+  test('of a first burst is that of a jump where nothing serves, however usual bursts are', () => {
+    expect(firstBurst(0)).toBeGreaterThan(35);
+    expect(firstBurst(1)).toBeLessThan(20);
   });
 
   test('counts those that are held, and replicas that are buried as lost', () => {

@@ -1,5 +1,6 @@
 /** Pure: how many replicas the requests that come, and those that are there, need. */
-import { provenRate, provenSlope, rateOver, trend, type ArrivalHistory } from './arrivals.ts';
+import { POISSON, provenRate, provenSlope, rateOver, trend, type ArrivalHistory } from './arrivals.ts';
+import { buriedReplicas } from './buried.ts';
 import type { Capacity } from './capacity.ts';
 import type { TrafficSample } from './observation.ts';
 
@@ -26,8 +27,6 @@ const MOST_TREND_WINDOW_MS = 600_000;
 const LEAST_DRAIN_MS = 60_000;
 /** Whatever kept replicas from starting before, no rate is foretold further. */
 const MOST_LEAD_MS = 15 * 60_000;
-/** An engine with so many times the requests that it should have answers none of them in time. */
-const BURIED = 3;
 
 /**
  * Returns the demand of these requests. `leadMs` is how long a replica takes from the wish to serving; `scatter` is the
@@ -39,7 +38,8 @@ export function demandOf(
   traffic: Pick<TrafficSample, 'held' | 'engines' | 'inFlight'>,
   options: { leadMs: number; scatter: number; ready: number },
 ): Demand {
-  const { scatter } = options;
+  // Who waits for a first replica is no burst that others carry meanwhile: only chance may be behind it.
+  const scatter = options.ready === 0 ? POISSON.index : options.scatter;
   const leadMs = Math.min(options.leadMs, MOST_LEAD_MS);
   const windowMs = Math.max(LEAST_TREND_WINDOW_MS, Math.min(MOST_TREND_WINDOW_MS, 2 * leadMs));
   const line = trend(history, windowMs, scatter);
@@ -56,23 +56,13 @@ export function demandOf(
   );
   const draining = traffic.held / (Math.max(LEAST_DRAIN_MS, leadMs) / 1000);
   // What an engine has taken in stays with it: while one is buried, those that come need others.
-  const buried = buriedReplicas(traffic, options.ready, BURIED * Math.max(4, capacity.concurrency));
+  const buried = buriedReplicas(traffic, options.ready, capacity);
   return {
     requestsPerSecond,
     replicas: (requestsPerSecond + draining) / capacity.requestsPerSecond + buried,
     settled: now / capacity.requestsPerSecond,
     lately: rateOver(history, LATELY_MS).rate / capacity.requestsPerSecond,
   };
-}
-
-function buriedReplicas(
-  { engines, inFlight, held }: Pick<TrafficSample, 'held' | 'engines' | 'inFlight'>,
-  ready: number,
-  bound: number,
-): number {
-  // Engines that hang say nothing: then all are where their average is.
-  if (engines.length === 0) return inFlight - held > bound * ready ? ready : 0;
-  return engines.filter(({ running, waiting }) => running + waiting > bound).length;
 }
 
 /** A fraction of a replica below this is not worth one. */

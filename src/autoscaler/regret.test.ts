@@ -31,11 +31,26 @@ function minutes(count: number, input: Partial<RegretInput>): void {
 const bad = { late: 60 };
 
 describe('replicas are kept the next time', () => {
-  test('as long as they were missed and half as long again', () => {
+  test('twice as long as they were missed', () => {
     minutes(10, { ready: 8, needed: 8 });
     minutes(10, { ready: 2, needed: 2 });
     minutes(1, { ready: 2, needed: 8, ...bad });
-    expect(regret.holdMs).toBeCloseTo(1.5 * 11 * MINUTE_MS, -4);
+    expect(regret.holdMs).toBeCloseTo(2 * 11 * MINUTE_MS, -4);
+  });
+
+  test('counted from when the load went, not from when they were let go', () => {
+    minutes(10, { ready: 8, needed: 8 });
+    minutes(5, { ready: 8, needed: 2 });
+    minutes(5, { ready: 2, needed: 2 });
+    minutes(1, { ready: 2, needed: 8, ...bad });
+    expect(regret.holdMs).toBeCloseTo(2 * 11 * MINUTE_MS, -4);
+  });
+
+  test('for a minute of which one request in six was late', () => {
+    minutes(10, { ready: 8, needed: 8 });
+    minutes(10, { ready: 2, needed: 2 });
+    minutes(1, { ready: 2, needed: 8, late: 20, inFlight: 20 });
+    expect(regret.holdMs).toBeGreaterThan(0);
   });
 
   test('also where nothing completed, since nothing served', () => {

@@ -1,11 +1,11 @@
 /**
  * Pure: whether replicas that were let go were missed soon. Load that comes and goes faster than replicas start makes many
- * requests late each time it comes back; after one such return, replicas are kept as long as that absence lasted and
- * half as long again, for a few hours.
+ * requests late each time it comes back; after one such return, replicas are kept twice as long as the load was away,
+ * for a few hours.
  */
 
 export interface Regret {
-  /** When there were last so many replicas: counts fall, times rise. */
+  /** When so many replicas were last there and needed: counts fall, times rise. */
   had: readonly { replicas: number; untilMs: number }[];
   /** How long a recommendation counts because of what was missed; 0 of nothing. */
   holdMs: number;
@@ -20,12 +20,12 @@ const MINUTE_MS = 60_000;
 /** Replicas are kept over an absence of so many starts at most: longer would cost more than the start makes late. */
 const MOST_STARTS = 20;
 const LONGEST_MS = 2 * 60 * 60_000;
-const BEYOND = 1.5;
+const BEYOND = 2;
 const LEAST_OF_NEEDED = 0.7;
 /** Until what was learned is halved. */
 const HALF_LIFE_MS = 8 * 60 * 60_000;
 /** A minute of whose requests so many are late is bad: far more than chance makes of 5 %. */
-const BAD = 0.25;
+const BAD = 0.15;
 /** Of fewer in a minute nothing is concluded: who wakes a deployment at zero by hand waits, as was asked for. */
 const LEAST_REQUESTS = 20;
 
@@ -48,9 +48,11 @@ export interface RegretInput {
 export function addInterval(before: Regret, input: RegretInput): Regret {
   const { ready, needed, completed, late, loadTimeMs, intervalMs, nowMs } = input;
   const longestMs = Math.min(LONGEST_MS, MOST_STARTS * loadTimeMs);
-  const had = before.had.filter(({ replicas, untilMs }) => replicas > ready && untilMs > nowMs - longestMs);
+  // From when they were needed: replicas are kept from then, not from when they were let go.
+  const used = Math.min(ready, needed);
+  const had = before.had.filter(({ replicas, untilMs }) => replicas > used && untilMs > nowMs - longestMs);
   const next = {
-    had: [...had, { replicas: ready, untilMs: nowMs }],
+    had: [...had, { replicas: used, untilMs: nowMs }],
     holdMs: before.holdMs * 0.5 ** (intervalMs / HALF_LIFE_MS),
     completed: before.completed + completed,
     late: before.late + late,
