@@ -35,6 +35,31 @@ test('the highest of the window counts, until it is out of it', () => {
   expect(highest([])).toBe(0);
 });
 
+test('those that leave the window do so together, at whole minutes', () => {
+  const falling = Array.from({ length: 300 }, (_, second) => [1_000 * second, 400 - second] as const);
+  const seen = Array.from({ length: 300 }, (_, second) =>
+    highest(after([...falling, [1_000 * (300 + second), 1]], 300_000)),
+  );
+  expect([...new Set(seen)]).toEqual([399, 339, 279, 219, 159]);
+});
+
+test('of a short window at the ends of its fifths, and of none at once', () => {
+  const falling = Array.from({ length: 100 }, (_, ms) => [ms, 200 - ms] as const);
+  const seen = Array.from({ length: 100 }, (_, ms) => highest(after([...falling, [100 + ms, 1]])));
+  expect([...new Set(seen)]).toEqual([199, 179, 159, 139, 119]);
+  expect(
+    highest(
+      after(
+        [
+          [0, 5],
+          [1, 2],
+        ],
+        0,
+      ),
+    ),
+  ).toBe(2);
+});
+
 test('what can never be the highest again is not kept', () => {
   const steps = Array.from({ length: 1_000 }, (_, index) => [index, 1 + (index % 3)] as const);
   expect(after(steps, 1_000_000).length).toBeLessThanOrEqual(3);

@@ -8,15 +8,22 @@ interface Recommendation {
 /** In order of time and of falling counts: an older one that is not above a newer one can never be the maximum again. */
 export type Recommendations = readonly Recommendation[];
 
-/** Returns the recommendations of the window with a new one. */
+/** Recommendations leave a window at whole minutes, so that a load that falls is followed in steps. */
+const STEP_MS = 60_000;
+/** Steps are no longer than this share of the window: a short one was asked for. */
+const STEP_SHARE = 1 / 5;
+
+/** Returns the recommendations of the window with a new one; each stays for the window and at most a step longer. */
 export function recommend(
   before: Recommendations,
   replicas: number,
   { nowMs, windowMs }: { nowMs: number; windowMs: number },
 ): Recommendations {
+  const stepMs = Math.min(STEP_MS, STEP_SHARE * windowMs);
+  const sinceMs = stepMs === 0 ? nowMs : Math.floor(nowMs / stepMs) * stepMs - windowMs;
   // One of a time to come is of a clock that went back: it counts from now.
   const kept = before
-    .filter((one) => one.atMs > nowMs - windowMs && one.replicas > replicas)
+    .filter((one) => one.atMs > sinceMs && one.replicas > replicas)
     .map((one) => ({ ...one, atMs: Math.min(one.atMs, nowMs) }));
   return [...kept, { atMs: nowMs, replicas }];
 }
