@@ -14,6 +14,7 @@ import type {
 import type { APIKey } from './generated/api-key.ts';
 import type { CatalogModel } from './generated/catalog-model.ts';
 import type { HardwareProfile } from './generated/hardware-profile.ts';
+import type { InferenceBatch } from './generated/inference-batch.ts';
 import type { InferenceDeployment } from './generated/inference-deployment.ts';
 
 export const GROUP = 'infer.dev';
@@ -29,6 +30,7 @@ function own(
 export const inferenceDeployments: Resource<InferenceDeployment> = own('InferenceDeployment', 'inferencedeployments');
 export const hardwareProfiles: Resource<HardwareProfile> = own('HardwareProfile', 'hardwareprofiles');
 export const catalogModels: Resource<CatalogModel> = own('CatalogModel', 'catalogmodels');
+export const inferenceBatches: Resource<InferenceBatch> = own('InferenceBatch', 'inferencebatches');
 export const apiKeys: Resource<APIKey> = own('APIKey', 'apikeys');
 
 export const deployments: Resource<Deployment> = {

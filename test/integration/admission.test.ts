@@ -4,6 +4,7 @@ import type { Definition } from '../../src/api/schema.ts';
 import { catalogueMistakes, keyMistakes } from './admission/catalogue-and-keys.ts';
 import { fill, leafCount, merge, wrongType } from './admission/field-values.ts';
 import { profileMistakes } from './admission/hardware-profile.ts';
+import { batchMistakes } from './admission/inference-batch.ts';
 import { deploymentMistakes } from './admission/inference-deployment.ts';
 import { definitions, manifest, specSchema, createPlayground, valid } from './admission/manifests.ts';
 import type { Playground } from './admission/manifests.ts';
@@ -54,6 +55,12 @@ describe('a name', () => {
     expect(await refused(manifest(kind, valid[kind], 'a'.repeat(63)))).toBe('');
   });
 
+  test.each(['a'.repeat(49), 'nightly.labels', '-labels'])('%s is refused for a batch', async (name) => {
+    expect(await refused(manifest('InferenceBatch', valid['InferenceBatch'], name))).toContain(
+      'metadata.name must be at most 48 lower-case letters, digits and hyphens',
+    );
+  });
+
   test('of 40 characters is accepted for a deployment', async () => {
     expect(await refused(manifest('InferenceDeployment', valid['InferenceDeployment'], 'a'.repeat(40)))).toBe('');
   });
@@ -64,6 +71,7 @@ describe.each([
   ['HardwareProfile', profileMistakes],
   ['CatalogModel', catalogueMistakes],
   ['APIKey', keyMistakes],
+  ['InferenceBatch', batchMistakes],
 ])('%s refuses', (kind, mistakes) => {
   test.each(mistakes)('$sentence', async ({ spec, answer }) => {
     expect(await refused(manifest(kind, { ...valid[kind], ...spec }))).toContain(answer);
@@ -220,6 +228,31 @@ describe('a deployment', () => {
 test('a key for a deployment of another namespace is accepted', async () => {
   const spec = { ...valid['APIKey'], deployments: ['llama-8b', 'team-b/mistral'] };
   expect(await refused(manifest('APIKey', spec))).toBe('');
+});
+
+/** Changes the spec of the batch `changed`; returns the refusal. */
+async function changeBatch(spec: object): Promise<string> {
+  const patch = ['--type=merge', '-p', JSON.stringify({ spec })];
+  const answer = await playground.refusal(['patch', 'inferencebatch/changed', ...patch]);
+  answers += answer;
+  return answer;
+}
+
+describe('a batch', () => {
+  test('can be cancelled, which is the only change, and the last', async () => {
+    await playground.kubectl(['create', '-f', '-'], manifest('InferenceBatch', valid['InferenceBatch'], 'changed'));
+    for (const spec of [
+      { inputFileId: `file-${'1'.repeat(32)}` },
+      { endpoint: '/v1/embeddings' },
+      { apiKey: 'admin' },
+      { outputExpiresAfterSeconds: 3600 },
+    ]) {
+      expect(await changeBatch(spec)).toContain("a batch can't be changed, only be cancelled");
+    }
+    expect(await changeBatch({ cancel: true })).toBe('');
+    expect(await changeBatch({ cancel: false })).toContain('a batch that was cancelled stays cancelled');
+    await playground.kubectl(['delete', 'inferencebatch/changed']);
+  });
 });
 
 describe('a profile', () => {

@@ -70,12 +70,13 @@ describe('every kind of the API keeps the rule:', () => {
 });
 
 describe('crds/', () => {
-  test('holds the four kinds', () => {
+  test('holds the five kinds', () => {
     expect(definitions.map(({ kind, plural }) => `${kind} ${plural}`)).toEqual([
       'InferenceDeployment inferencedeployments',
       'APIKey apikeys',
       'CatalogModel catalogmodels',
       'HardwareProfile hardwareprofiles',
+      'InferenceBatch inferencebatches',
     ]);
   });
 
@@ -95,14 +96,7 @@ describe('crds/', () => {
 
   test('the fields of features to come are the ones refused', () => {
     expect(definitions.flatMap(refusedPaths).sort()).toEqual(
-      [
-        'spec.requestsPerMinute',
-        'spec.tokensPerMinute',
-        'spec.maxStreams',
-        'spec.remoteCode',
-        'spec.podLabels',
-        'spec.scopes',
-      ].sort(),
+      ['spec.requestsPerMinute', 'spec.tokensPerMinute', 'spec.maxStreams', 'spec.remoteCode', 'spec.podLabels'].sort(),
     );
     expect(NOT_YET).toBe('not supported by this version of Infer yet');
   });

@@ -23,7 +23,7 @@ export interface APIKeySpec {
    */
   hash: string;
   /**
-   * scopes are what the key may do: inference (call models), files (files and batches; not supported by this version of Infer yet), view (read the status of deployments) and admin (all of it). Default [inference]. Example [inference, view].
+   * scopes are what the key may do: inference (call models), files (files and batches; the requests of batches need no other scope), view (read the status of deployments) and admin (all of it). Default [inference]. Example [inference, files].
    *
    * Items: One scope.
    */

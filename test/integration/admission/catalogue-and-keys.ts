@@ -49,7 +49,7 @@ export const keyMistakes: Mistake[] = [
   {
     sentence: 'no scope',
     spec: { scopes: [] },
-    answer: 'spec.scopes: Invalid value: "array": name at least one of inference, view and admin',
+    answer: 'spec.scopes: Invalid value: "array": name at least one of inference, files, view and admin',
   },
   {
     sentence: 'no deployment',
@@ -66,11 +66,6 @@ export const keyMistakes: Mistake[] = [
     spec: { deployments: ['team-b/'] },
     answer:
       'spec.deployments[0]: Invalid value: "string": write the name of an InferenceDeployment, for example llama-8b, or',
-  },
-  {
-    sentence: 'a scope for what no version does yet',
-    spec: { scopes: ['inference', 'files'] },
-    answer: 'spec.scopes: Forbidden: scope files is not supported by this version of Infer yet; remove it',
   },
   {
     sentence: 'a limit of nothing',

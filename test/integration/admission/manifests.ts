@@ -20,6 +20,7 @@ export const valid: Record<string, Record<string, unknown>> = {
     resources: { requests: { cpu: 8, memory: '64Gi' } },
   },
   CatalogModel: { modelId: 'org/name' },
+  InferenceBatch: { inputFileId: `file-${'0'.repeat(32)}`, endpoint: '/v1/chat/completions', apiKey: 'nightly-jobs' },
   APIKey: { keyId: '7f3k9q2m', hash: `sha256:${'0'.repeat(64)}` },
 };
 
