@@ -69,6 +69,11 @@ export function isConflict(error: unknown): boolean {
   return hasStatus(error, 409);
 }
 
+/** True for 422: what was written breaks a rule of its kind, and does so whenever it is written again. */
+export function isInvalid(error: unknown): boolean {
+  return hasStatus(error, 422);
+}
+
 /** True for a create whose name is taken. */
 export function isAlreadyExists(error: unknown): boolean {
   return error instanceof ApiError && error.reason === 'AlreadyExists';

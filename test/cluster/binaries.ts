@@ -1,4 +1,7 @@
-/** Builds the programs of a Kubernetes cluster, and Argo CD's engines, from pinned Go modules (test/cluster/go), once per version. */
+/**
+ * Builds the programs of a Kubernetes cluster, Argo CD's engines and an S3 server from pinned Go modules (test/cluster/go),
+ * once per version.
+ */
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rename, rm } from 'node:fs/promises';
@@ -21,7 +24,7 @@ const KUBERNETES_BINARIES = [
 ] as const;
 
 /** A program that `ensureBinaries` can build. */
-export type BinaryName = (typeof KUBERNETES_BINARIES)[number] | 'etcd' | 'coredns' | 'pause' | 'argocd';
+export type BinaryName = (typeof KUBERNETES_BINARIES)[number] | 'etcd' | 'coredns' | 'pause' | 'argocd' | 'versitygw';
 
 /** Every program of a cluster, in the order in which it needs them. */
 export const ALL_BINARIES: BinaryName[] = ['pause', 'etcd', ...KUBERNETES_BINARIES, 'coredns'];
@@ -36,6 +39,9 @@ interface Source {
 function sourceOf(name: BinaryName): Source {
   if (name === 'etcd') return { module: 'etcd', mainPackage: 'go.etcd.io/etcd/server/v3', linkerFlags: '-s -w' };
   if (name === 'coredns') return { module: 'coredns', mainPackage: 'github.com/coredns/coredns', linkerFlags: '-s -w' };
+  if (name === 'versitygw') {
+    return { module: name, mainPackage: 'github.com/versity/versitygw/cmd/versitygw', linkerFlags: '-s -w' };
+  }
   if (name === 'pause' || name === 'argocd') return { module: name, mainPackage: '.', linkerFlags: '-s -w' };
   const [major, minor] = KUBERNETES_VERSION.slice(1).split('.');
   const variable = '-X k8s.io/component-base/version';

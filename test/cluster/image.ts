@@ -46,7 +46,11 @@ async function nodeImage(name: string, bundles: string[], files: string[] = []):
 export async function buildImages(progress: (line: string) => void = () => undefined): Promise<{ archives: string[] }> {
   await run(process.execPath, ['build.ts'], { cwd: repositoryRoot });
   const recipes = [
-    await nodeImage('infer', ['operator.js', 'gateway.js', 'prefetch.js', 'preflight.js'], ['LICENSE', 'NOTICE']),
+    await nodeImage(
+      'infer',
+      ['operator.js', 'gateway.js', 'batch.js', 'prefetch.js', 'preflight.js'],
+      ['LICENSE', 'NOTICE'],
+    ),
     await nodeImage('vllm-sim', ['vllm-sim.js'], ['test/vllm-sim/vllm']),
     await nodeImage('hub-sim', ['hub-sim.js']),
   ];
