@@ -22,7 +22,7 @@ USER 65532:65532
 ENTRYPOINT ["node"]
 
 FROM node AS infer
-COPY --chmod=0444 dist/operator.js* dist/gateway.js* dist/prefetch.js* dist/preflight.js* package.json LICENSE NOTICE /app/
+COPY --chmod=0444 dist/operator.js* dist/gateway.js* dist/batch.js* dist/prefetch.js* dist/preflight.js* package.json LICENSE NOTICE /app/
 CMD ["/app/operator.js"]
 
 FROM node AS vllm-sim

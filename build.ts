@@ -38,6 +38,7 @@ await build({
   entryPoints: {
     operator: 'src/operator/main.ts',
     gateway: 'src/gateway/main.ts',
+    batch: 'src/batch/main.ts',
     prefetch: 'src/preflight/prefetch.ts',
     preflight: 'src/preflight/preflight.ts',
     'vllm-sim': 'test/vllm-sim/main.ts',

@@ -16,6 +16,7 @@ const replica: Replica = {
   serving: true,
   draining: false,
   inFlight: 0,
+  batchInFlight: 0,
   outstandingTokens: 0,
 };
 const deployment: Deployment = {
@@ -36,6 +37,7 @@ const key = { metadata: { namespace: 'bench', name: 'bench' }, spec: { keyId, ha
 const gateway = createGateway({
   registry: {
     resolve: (_, model) => (model === served.id ? served : undefined),
+    find: () => deployment,
     list: () => [served],
   },
   authenticator: createAuthenticator((wanted) => (wanted === keyId ? [key] : [])),

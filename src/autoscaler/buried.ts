@@ -1,6 +1,6 @@
 /** Pure: replicas whose engine has taken in far more than it can answer in time. What it took in stays with it. */
 import type { Capacity } from './capacity.ts';
-import type { EngineSample, TrafficSample } from './observation.ts';
+import { onlineShare, type EngineSample, type TrafficSample } from './observation.ts';
 
 /** An engine with so many times the requests that it should have answers none of them in time. */
 const BURIED = 3;
@@ -23,7 +23,8 @@ export function soundEngines(
   engines: readonly EngineSample[],
   capacity: Pick<Capacity, 'concurrency'>,
 ): readonly EngineSample[] {
-  return engines.filter(({ running, waiting }) => running + waiting <= mostInFlight(capacity));
+  // What batches have there waits for nobody.
+  return engines.filter((engine) => (engine.running + engine.waiting) * onlineShare(engine) <= mostInFlight(capacity));
 }
 
 function mostInFlight({ concurrency }: Pick<Capacity, 'concurrency'>): number {

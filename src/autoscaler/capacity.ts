@@ -5,7 +5,7 @@
  * replica, and by Little's law how many a second that is.
  */
 import { addCounts, total, type Counts } from '../channel/histogram.ts';
-import type { ScalingTargets, TrafficSample } from './observation.ts';
+import { onlineShare, type ScalingTargets, type TrafficSample } from './observation.ts';
 import { countAbove, dividedBy, meanMs, quantileOf, scaled, upTo } from './latencies.ts';
 import {
   addSample,
@@ -102,7 +102,8 @@ export function learn(
   const next = learnBudget({ ...model }, traffic, targets);
   if (ready === 0) return { ...next, concurrency: undefined, slowConcurrency: undefined, steadyMs: 0 };
   const lasts = Math.max(10_000, meanMs(model.alone) ?? 0);
-  const now = (traffic.inFlight - traffic.held) / ready;
+  // What slows requests down is all that runs beside them, also what is of batches.
+  const now = (traffic.inFlight - traffic.held + (traffic.batchInFlight ?? 0)) / ready;
   next.concurrency = smoothed(model.concurrency, now, intervalMs / lasts);
   // From nothing, so that what a replica begins with, a queue that was held maybe, counts for nothing.
   next.slowConcurrency = smoothed(model.slowConcurrency ?? 0, now, intervalMs / (6 * lasts));
@@ -212,11 +213,14 @@ function learnTokens(next: CapacityModel, model: CapacityModel, traffic: Traffic
   const fade = halved(traffic.intervalMs, ALONE_HALF_LIFE_MS);
   return {
     ...next,
-    promptTokens: model.promptTokens * fade + traffic.engines.reduce((sum, { promptTokens }) => sum + promptTokens, 0),
-    generatedTokens:
-      model.generatedTokens * fade + traffic.engines.reduce((sum, { generatedTokens }) => sum + generatedTokens, 0),
+    promptTokens: model.promptTokens * fade + ofClients(traffic, 'promptTokens'),
+    generatedTokens: model.generatedTokens * fade + ofClients(traffic, 'generatedTokens'),
     requests: model.requests * fade + total(traffic.latency),
   };
+}
+
+function ofClients({ engines }: TrafficSample, tokens: 'promptTokens' | 'generatedTokens'): number {
+  return engines.reduce((sum, engine) => sum + engine[tokens] * onlineShare(engine), 0);
 }
 
 function halved(intervalMs: number, halfLifeMs: number): number {

@@ -10,12 +10,14 @@ export interface Choice {
   needed: number;
   /** Kept since the like of it was missed before. */
   isHeld?: boolean;
+  /** What batches need, where that is more than anything else does. */
+  batchReplicas?: number;
 }
 
 /** Returns what is wanted; `state` is what is kept of before, `candidates` are what the parts of the rule want. */
 export function choose(
   state: { recommendations: Recommendations; held: Recommendations; busyAtMs: number },
-  candidates: Record<'rate' | 'latency' | 'saturation', number>,
+  candidates: Record<'rate' | 'latency' | 'saturation' | 'batch', number>,
   { current, ready, blocked, blockedBy }: ReplicaCounts,
   { minReplicas, idleMs }: ScalingTargets,
   nowMs: number,
@@ -23,25 +25,29 @@ export function choose(
   const kept = highest(state.held);
   const idleForMs = nowMs - state.busyAtMs;
   if (minReplicas === 0 && idleForMs >= idleMs && kept === 0) return { wanted: 0, reason: 'ScaledToZero', needed: 0 };
-  const { rate, latency, saturation } = candidates;
+  const { rate, latency, saturation, batch } = candidates;
   const isAsleep = current === 0 && idleForMs > 0;
-  const needed = Math.max(isAsleep ? 0 : 1, rate, latency, saturation);
+  const online = Math.max(rate, latency, saturation);
+  const needed = Math.max(isAsleep ? 0 : 1, online, batch);
+  const forBatches = batch > online && { batchReplicas: batch };
   // Where most can run, the few that fail are no reason to leave the load to those that are there.
   const isStuck = blockedBy === 'Failing' ? blocked > ready : blocked > 0;
   if (needed > current && (!isStuck || current === 0)) {
-    return { wanted: needed, reason: upReason(needed, current, candidates), needed };
+    return { wanted: needed, reason: upReason(needed, current, candidates), needed, ...forBatches };
   }
   const lasting = highest(state.recommendations);
   const wanted = Math.min(current, Math.max(needed, lasting, kept));
   // Nothing more is asked for, and what was asked for is not there.
   if (blocked > 0 && needed > current - blocked) {
-    return { wanted, reason: blockedBy === 'Failing' ? 'ReplicasFailing' : 'WaitingForGPU', needed };
+    return { wanted, reason: blockedBy === 'Failing' ? 'ReplicasFailing' : 'WaitingForGPU', needed, ...forBatches };
   }
+  const reason = restReason(wanted, Math.max(needed, minReplicas), minReplicas, idleForMs);
   return {
     wanted,
-    reason: restReason(wanted, Math.max(needed, minReplicas), minReplicas, idleForMs),
+    reason: reason === 'Steady' && forBatches ? 'Batches' : reason,
     needed,
     isHeld: kept > lasting,
+    ...forBatches,
   };
 }
 
@@ -54,9 +60,10 @@ function restReason(wanted: number, needed: number, minReplicas: number, idleFor
 function upReason(
   needed: number,
   current: number,
-  { rate, latency }: Record<'rate' | 'latency', number>,
+  { rate, latency, saturation }: Record<'rate' | 'latency' | 'saturation', number>,
 ): ScalingReason {
   if (current === 0) return 'Waking';
   if (needed === rate) return 'RequestRate';
-  return needed === latency ? 'Latency' : 'Saturated';
+  if (needed === latency) return 'Latency';
+  return needed === saturation ? 'Saturated' : 'Batches';
 }

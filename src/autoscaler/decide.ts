@@ -113,7 +113,7 @@ export function decide(
   targets: ScalingTargets,
   nowMs: number,
 ): { state: ScalerState; decision: Decision } {
-  const { traffic, replicas } = observation;
+  const { traffic, replicas, batchReplicas = 0 } = observation;
   if (traffic === undefined) {
     // No data is no reason to go down, nor is what was recommended before it.
     const state = {
@@ -128,7 +128,7 @@ export function decide(
       decision: bounded({ wanted: replicas.current, reason: 'SignalStale', needed: 0 }, observation, targets, {}),
     };
   }
-  const state = observe(before, traffic, replicas, targets, nowMs);
+  const state = observe(before, traffic, observation, targets, nowMs);
   const learned = capacityOf(state.capacity, targets);
   const capacity = learned ?? assumed(targets);
   const leadMs = (state.loadTimeMs ?? UNKNOWN_LOAD_MS) + TICK_MS;
@@ -155,6 +155,7 @@ export function decide(
       replicas,
       targetLatencyMs,
     ),
+    batch: batchReplicas,
   };
   state.regret = addInterval(before.regret, {
     ready: replicas.ready,
@@ -184,12 +185,12 @@ function remember(
   state: ScalerState,
   before: ScalerState,
   demand: Demand,
-  { settled, latency, saturation }: Record<'settled' | 'latency' | 'saturation', number>,
+  { settled, latency, saturation, batch }: Record<'settled' | 'latency' | 'saturation' | 'batch', number>,
   { current }: ReplicaCounts,
   targets: ScalingTargets,
   nowMs: number,
 ): void {
-  const lasting = Math.min(targets.maxReplicas, Math.max(settled, latency, saturation));
+  const lasting = Math.min(targets.maxReplicas, Math.max(settled, latency, saturation, batch));
   const isNew = nowMs - before.lastMs > GAP_MS || nowMs < before.lastMs;
   state.recommendations = recommendations(before, isNew ? Math.max(lasting, current) : lasting, targets, nowMs);
   const lately = Math.min(targets.maxReplicas, wholeReplicas(demand.lately));
@@ -202,7 +203,7 @@ function remember(
 
 /** Between the bounds of the spec, and in words. */
 function bounded(
-  { wanted, reason, needed, isHeld = false }: Choice,
+  { wanted, reason, needed, isHeld = false, batchReplicas }: Choice,
   { traffic, replicas }: Observation,
   targets: ScalingTargets,
   candidates: Record<string, number>,
@@ -222,6 +223,7 @@ function bounded(
     targets,
     replicas,
     traffic,
+    ...(batchReplicas !== undefined && { batchReplicas }),
     ...seen,
   };
   const limitedBy = limitOf(isShort, reason, seen?.unattainable ?? false);
@@ -258,7 +260,7 @@ function recommendations(
 function observe(
   before: ScalerState,
   traffic: TrafficSample,
-  replicas: ReplicaCounts,
+  { replicas, batchReplicas = 0 }: Observation,
   targets: ScalingTargets,
   nowMs: number,
 ): ScalerState {
@@ -267,7 +269,7 @@ function observe(
   const isMore = replicas.ready > before.ready;
   const slot = { endMs: nowMs, intervalMs: traffic.intervalMs, arrivals: traffic.arrivals };
   const isGap = wentBack || nowMs - before.lastMs > GAP_MS;
-  const isBusy = isGap || traffic.inFlight > 0 || traffic.arrivals > 0;
+  const isBusy = isGap || traffic.inFlight > 0 || traffic.arrivals > 0 || batchReplicas > 0;
   return {
     ...before,
     capacityKey: targets.capacityKey,

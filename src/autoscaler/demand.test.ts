@@ -81,6 +81,7 @@ describe('demand', () => {
     const calm = demand(() => 20).replicas;
     expect(demand(() => 20, { held: 1_200 }).replicas).toBeCloseTo(calm + 2, 1);
     expect(demand(() => 20, { engines: [engine(12), engine(400)] }).replicas).toBeCloseTo(calm + 1, 5);
+    expect(demand(() => 20, { engines: [engine(12), { ...engine(400), batchShare: 0.99 }] }).replicas).toBe(calm);
     // Engines that hang do not even say that.
     expect(demand(() => 20, { inFlight: 900 }).replicas).toBeCloseTo(calm + 2, 5);
   });

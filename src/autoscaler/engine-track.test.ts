@@ -149,3 +149,18 @@ describe('what runs together', () => {
     expect(take()?.running).toBe(100);
   });
 });
+
+test('of what runs on an engine the share of batches is told, over the time of the sample', () => {
+  track.inFlight(4, now, 4);
+  hear({});
+  now += 2_000;
+  track.inFlight(4, now, 1);
+  now += 2_000;
+  track.inFlight(4, now);
+  hear({ generated: 100 });
+  expect(take()).toMatchObject({ running: 4, batchShare: 10 / 16 });
+  now += 5_000;
+  track.inFlight(4, now);
+  hear({ generated: 200 });
+  expect(take()).not.toHaveProperty('batchShare');
+});

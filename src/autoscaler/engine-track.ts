@@ -23,6 +23,8 @@ interface Reading {
   generatedTokens: number;
   /** Time that requests had spent in flight on it until then, in request milliseconds. */
   requestMs: number;
+  /** The same of those of batches. */
+  batchMs: number;
 }
 
 export class EngineTrack {
@@ -40,7 +42,9 @@ export class EngineTrack {
   /** Some waited for room since the base. */
   #waited = false;
   #inFlight = 0;
+  #batchInFlight = 0;
   #requestMs = 0;
+  #batchMs = 0;
   #integratedAtMs: number;
 
   constructor(nowMs: number) {
@@ -48,11 +52,13 @@ export class EngineTrack {
     this.#integratedAtMs = nowMs;
   }
 
-  /** From now on the gateways have that many requests in flight on it. */
-  inFlight(count: number, nowMs: number): void {
+  /** From now on the gateways have that many requests in flight on it, and of batches that many of them. */
+  inFlight(count: number, nowMs: number, ofBatches = 0): void {
     this.#requestMs += this.#inFlight * (nowMs - this.#integratedAtMs);
+    this.#batchMs += this.#batchInFlight * (nowMs - this.#integratedAtMs);
     this.#integratedAtMs = nowMs;
     this.#inFlight = count;
+    this.#batchInFlight = Math.min(count, ofBatches);
   }
 
   /** A gateway tells what the engine said. Call inFlight() before. */
@@ -68,7 +74,8 @@ export class EngineTrack {
     const { running, promptTokens, generatedTokens } = totals;
     const atMs = nowMs - totals.ageMs;
     const before = this.#latest;
-    const reading = { atMs, heardAtMs: nowMs, running, promptTokens, generatedTokens, requestMs: this.#requestMs };
+    const [requestMs, batchMs] = [this.#requestMs, this.#batchMs];
+    const reading = { atMs, heardAtMs: nowMs, running, promptTokens, generatedTokens, requestMs, batchMs };
     // Counts that went back are of an engine that started anew: nothing can be said of the time between.
     if (before === undefined || promptTokens < before.promptTokens || generatedTokens < before.generatedTokens) {
       // Unless they are those of a gateway that read it before the other and told it later.
@@ -87,6 +94,7 @@ export class EngineTrack {
     const [base, latest] = [this.#base, this.#latest];
     if (base === undefined || latest === undefined || base === latest) return undefined;
     const running = this.#running(base, latest);
+    const batchMs = latest.batchMs - base.batchMs;
     this.#begin(latest);
     const intervalMs = latest.atMs - base.atMs;
     if (intervalMs > MOST_APART_MS) return undefined;
@@ -99,6 +107,7 @@ export class EngineTrack {
       promptTokens: Math.min(most, latest.promptTokens - base.promptTokens),
       generatedTokens: Math.min(most, latest.generatedTokens - base.generatedTokens),
       intervalMs,
+      ...(batchMs > 0 && { batchShare: batchMs / (latest.requestMs - base.requestMs) }),
     };
   }
 

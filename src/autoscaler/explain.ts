@@ -10,6 +10,7 @@ export type ScalingReason =
   | 'RequestRate'
   | 'Latency'
   | 'Saturated'
+  | 'Batches'
   | 'Stabilizing'
   | 'Steady'
   | 'WaitingForGPU'
@@ -28,6 +29,8 @@ export interface Explained {
   reason: ScalingReason;
   /** Kept since the like of it was missed before. */
   isHeld: boolean;
+  /** What batches need, where that is more than anything else does. */
+  batchReplicas?: number;
   targets: ScalingTargets;
   replicas: ReplicaCounts;
   traffic: TrafficSample | undefined;
@@ -63,6 +66,7 @@ const BECAUSE: Readonly<Record<ScalingReason, (seen: Explained) => string>> = {
   Latency: (seen) => latency(seen) ?? load(seen),
   AtMax: (seen) => latency(seen) ?? load(seen),
   Saturated: () => 'requests wait for room in the engines',
+  Batches: load,
   WaitingForGPU: (seen) => `${load(seen)}; ${stopped(seen)} cannot be placed, so that no more are asked for`,
   ReplicasFailing: (seen) => `${load(seen)}; ${stopped(seen)} cannot serve, so that no more are asked for`,
   Stabilizing: (seen) =>
@@ -73,7 +77,7 @@ const BECAUSE: Readonly<Record<ScalingReason, (seen: Explained) => string>> = {
   SignalStale: () => 'no word of a gateway, so that nothing is changed',
   ScaledToZero: ({ targets }) => `no request for ${exactly(targets.idleMs)}`,
   Idle: ({ targets }) => `no requests; goes to zero ${exactly(targets.idleMs)} after the last`,
-  Waking: () => 'a request came',
+  Waking: (seen) => (seen.batchReplicas === undefined ? 'a request came' : load(seen)),
 };
 
 function stopped({ replicas }: Explained): string {
@@ -85,7 +89,8 @@ function latency({ p95Ms, targets }: Explained): string | undefined {
   return `p95 ${seconds(p95Ms)} > ${exactly(targets.targetLatencyMs)}`;
 }
 
-function load({ demand, capacity, targets }: Explained): string {
+function load({ batchReplicas, demand, capacity, targets }: Explained): string {
+  if (batchReplicas !== undefined) return `batches need ${counted(batchReplicas, 'replica')} to be done in time`;
   const rate = rounded(demand?.requestsPerSecond ?? 0);
   if (capacity === undefined) return `${rate} requests/s`;
   const source = capacity.confidence < LEARNED ? 'as targetRps says' : 'as was learned';

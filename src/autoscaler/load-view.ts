@@ -5,7 +5,7 @@
 import { addCounts, quantileMs, total, type Counts } from '../channel/histogram.ts';
 import type { DeploymentReport, ReplicaReport, Report } from '../channel/messages.ts';
 import type { TrafficSample } from './observation.ts';
-import { RecentLoads, type Growth } from './recent-loads.ts';
+import { RecentLoads, type Growth, type PodWork } from './recent-loads.ts';
 
 /** Rates and percentiles are over the last minute, in steps of this. */
 const SLOT_MS = 5_000;
@@ -106,7 +106,7 @@ export class LoadView {
       const growth = counts ? growthOf(report, before) : { arrivals: 0, latency: new Map() };
       this.#count(report.uid, growth, nowMs);
       state.deployments.set(report.uid, report);
-      this.#recent.note(report, growth, () => this.inFlight(report.uid), nowMs);
+      this.#recent.note(report, growth, () => this.#work(report.uid), nowMs);
     }
     if (more || state.knownSinceStart) return;
     state.knownSinceStart = true;
@@ -129,14 +129,17 @@ export class LoadView {
     const ages: Counts = new Map();
     let held = 0;
     let oldestHeldMs = 0;
+    let batchInFlight = 0;
     for (const { deployments } of heard) {
       const report = deployments.get(uid);
       if (report === undefined) continue;
       addCounts(ages, report.ages);
       held += report.held;
+      for (const replica of report.replicas) batchInFlight += replica.batchInFlight ?? 0;
       oldestHeldMs = Math.max(oldestHeldMs, report.oldestHeldMs);
     }
-    return { ...this.#recent.take(uid, nowMs), ages, inFlight: total(ages), held, oldestHeldMs };
+    const batch = batchInFlight > 0 && { batchInFlight };
+    return { ...this.#recent.take(uid, nowMs), ages, inFlight: total(ages), held, oldestHeldMs, ...batch };
   }
 
   /** Returns whether the gateway was heard of within FRESH_MS. */
@@ -158,13 +161,24 @@ export class LoadView {
     return [...this.#gateways.values()].filter((state) => isFresh(state, nowMs)).length;
   }
 
-  /** Returns the requests in flight on each pod of a deployment, over all gateways that are connected. */
+  /** Returns the requests in flight on each pod of a deployment, of clients and of batches, over all connected gateways. */
   inFlight(uid: string): Map<string, number> {
-    const sums = new Map<string, number>();
+    return new Map(
+      this.#work(uid)
+        .entries()
+        .map(([podUid, { inFlight }]) => [podUid, inFlight]),
+    );
+  }
+
+  #work(uid: string): Map<string, PodWork> {
+    const sums = new Map<string, PodWork>();
     for (const { connected, deployments } of this.#gateways.values()) {
       if (!connected) continue;
-      for (const { podUid, inFlight } of deployments.get(uid)?.replicas ?? []) {
-        sums.set(podUid, (sums.get(podUid) ?? 0) + inFlight);
+      for (const { podUid, inFlight, batchInFlight = 0 } of deployments.get(uid)?.replicas ?? []) {
+        const sum = sums.get(podUid) ?? { inFlight: 0, batchInFlight: 0 };
+        sum.inFlight += inFlight;
+        sum.batchInFlight += batchInFlight;
+        sums.set(podUid, sum);
       }
     }
     return sums;

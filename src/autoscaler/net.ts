@@ -2,7 +2,7 @@
 import { addCounts, total, type Counts } from '../channel/histogram.ts';
 import { rateOver, type ArrivalHistory } from './arrivals.ts';
 import { provenP95Ms, upTo } from './latencies.ts';
-import type { ReplicaCounts, TrafficSample } from './observation.ts';
+import { onlineShare, type ReplicaCounts, type TrafficSample } from './observation.ts';
 
 export interface LatencySlot {
   endMs: number;
@@ -64,7 +64,7 @@ export function smoothedWaiting(before: number, { engines, intervalMs }: Traffic
 }
 
 function waitingNow(engines: TrafficSample['engines']): number {
-  return engines.reduce((sum, { waiting }) => sum + waiting, 0);
+  return engines.reduce((sum, engine) => sum + engine.waiting * onlineShare(engine), 0);
 }
 
 /**
@@ -83,6 +83,7 @@ export function saturationCandidate(
   const waiting = Math.min(waitedBefore, waitingNow(engines));
   const waitMs = rate === 0 ? 0 : (waiting * 1000) / rate;
   const isWaiting = waitMs > Math.max(LONG_WAIT_MS, LONG_WAIT_SHARE * targetMs);
-  const kvCache = engines.reduce((sum, { kvCacheUsage }) => sum + kvCacheUsage, 0) / Math.max(1, engines.length);
+  const kvCache =
+    engines.reduce((sum, engine) => sum + engine.kvCacheUsage * onlineShare(engine), 0) / Math.max(1, engines.length);
   return isWaiting || kvCache > FULL_KV_CACHE ? ready + 1 : 0;
 }

@@ -33,6 +33,8 @@ export interface EngineSample {
   generatedTokens: number;
   /** What the two were counted over; at most a few ticks. */
   intervalMs: number;
+  /** Share of its requests that were of batches, which want no replicas by what they do; absent where none was. */
+  batchShare?: number;
 }
 
 /** The word of all gateways that may hold requests, merged. */
@@ -50,6 +52,8 @@ export interface TrafficSample {
   /** Those among them that wait in a gateway for a replica, and the age of the oldest. */
   held: number;
   oldestHeldMs: number;
+  /** Requests of batches in flight now, which are in none of the above; absent where there is none. */
+  batchInFlight?: number;
   /** Replicas whose engine was heard of within the interval; may be fewer than serve, or none. */
   engines: readonly EngineSample[];
 }
@@ -73,4 +77,11 @@ export interface Observation {
   /** Undefined where a gateway that may hold requests is silent: no data, which is not none. */
   traffic: TrafficSample | undefined;
   replicas: ReplicaCounts;
+  /** Replicas that its batches need to be done in time; absent where there is none. */
+  batchReplicas?: number;
+}
+
+/** Returns what part of an engine's work is of clients, 0 to 1. */
+export function onlineShare({ batchShare = 0 }: Pick<EngineSample, 'batchShare'>): number {
+  return 1 - batchShare;
 }

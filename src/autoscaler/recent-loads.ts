@@ -12,6 +12,12 @@ export const ACTIVE_MS = 3 * TICK_MS;
 /** As many as a report can name: a gateway could invent any number. */
 const MAX_ENGINES = 1_000;
 
+/** Requests in flight on a pod, over all gateways, and those of batches among them. */
+export interface PodWork {
+  inFlight: number;
+  batchInFlight: number;
+}
+
 /** What is new in a report. */
 export interface Growth {
   arrivals: number;
@@ -47,8 +53,8 @@ export class RecentLoads {
     for (const load of this.#loads.values()) clear(load, nowMs);
   }
 
-  /** Takes in what is new; `inFlight` returns the requests on each pod, over all gateways. */
-  note(report: DeploymentReport, growth: Growth, inFlight: () => ReadonlyMap<string, number>, nowMs: number): void {
+  /** Takes in what is new; `work` returns what is on each pod. */
+  note(report: DeploymentReport, growth: Growth, work: () => ReadonlyMap<string, PodWork>, nowMs: number): void {
     const { uid, ages, replicas } = report;
     const isActive = growth.arrivals > 0 || growth.latency.size > 0 || ages.size > 0;
     const load = this.#loads.get(uid) ?? (isActive ? this.#begin(nowMs) : undefined);
@@ -60,7 +66,7 @@ export class RecentLoads {
     }
     load.arrivals += growth.arrivals;
     addCounts(load.latency, growth.latency);
-    noteEngines(load.engines, replicas, inFlight, nowMs);
+    noteEngines(load.engines, replicas, work, nowMs);
   }
 
   /** Returns the UIDs of the deployments that are not at rest. */
@@ -105,7 +111,7 @@ export class RecentLoads {
 function noteEngines(
   engines: Map<string, EngineTrack>,
   replicas: readonly ReplicaReport[],
-  inFlight: () => ReadonlyMap<string, number>,
+  work: () => ReadonlyMap<string, PodWork>,
   nowMs: number,
 ): void {
   for (const { podUid, engine } of replicas) {
@@ -113,8 +119,11 @@ function noteEngines(
     engines.set(podUid, new EngineTrack(nowMs));
   }
   if (engines.size === 0) return;
-  const counts = inFlight();
-  for (const [podUid, track] of engines) track.inFlight(counts.get(podUid) ?? 0, nowMs);
+  const onPods = work();
+  for (const [podUid, track] of engines) {
+    const { inFlight = 0, batchInFlight } = onPods.get(podUid) ?? {};
+    track.inFlight(inFlight, nowMs, batchInFlight);
+  }
   for (const { podUid, engine } of replicas) if (engine) engines.get(podUid)?.heard(engine, nowMs);
 }
 

@@ -1,4 +1,4 @@
-import { beforeEach, expect, test } from '@jest/globals';
+import { beforeEach, describe, expect, test } from '@jest/globals';
 import { MemoryLogger } from '../../test/support/kube.ts';
 import { inferenceDeployment } from '../../test/support/resources.ts';
 import type { InferenceDeployment, InferenceDeploymentSpec } from '../api/generated/inference-deployment.ts';
@@ -19,6 +19,7 @@ let active: string[];
 let looks: number;
 let passes: number;
 let silentMs: number;
+let batchReplicas: number;
 let scaler: Scaler;
 
 function arrivals(perSecond: number, more: Partial<TrafficSample> = {}): TrafficSample {
@@ -49,7 +50,7 @@ function create(): Scaler {
     active: () => active,
     observe: () => {
       looks += 1;
-      return resource && { resource, live: live(), observation: { traffic, replicas } };
+      return resource && { resource, live: live(), observation: { traffic, replicas, batchReplicas } };
     },
     hasWork: () => (traffic?.inFlight ?? 0) > 0,
     staleMs: () => silentMs,
@@ -86,6 +87,7 @@ beforeEach(() => {
   looks = 0;
   passes = 0;
   silentMs = 0;
+  batchReplicas = 0;
   resource = undefined;
   become({ maxReplicas: 6 });
   traffic = arrivals(0);
@@ -262,4 +264,52 @@ test('deployments at rest are told once that a gateway is silent, and once that 
   now += 60_000;
   scaler.tick();
   expect(scaler.standing(resource ?? become({}), live()).reason).toBe('MinReplicas');
+});
+
+describe('batches', () => {
+  test('wake a deployment at rest at zero at once, and cost nothing after they ended', () => {
+    become({ minReplicas: 0, maxReplicas: 6, scaling: { idleSeconds: 60, stabilizationWindowSeconds: 30 } });
+    replicas = serving(0);
+    expect(count()).toBe(0);
+    batchReplicas = 3;
+    scaler.batchesChanged(UID);
+    expect(count()).toBe(3);
+    expect(passes).toBe(1);
+    for (let time = 0; time < 60; time += 1) expect(tick()).toBe(3);
+    batchReplicas = 0;
+    for (let time = 0; time < 60; time += 1) tick();
+    expect(count()).toBe(0);
+    const before = looks;
+    tick();
+    expect(looks).toBe(before);
+  });
+
+  test('raise what serves with the next tick', () => {
+    replicas = serving(1);
+    tick();
+    batchReplicas = 2;
+    scaler.batchesChanged(UID);
+    expect(tick()).toBe(2);
+  });
+
+  test('that a new leader finds wait until gateways were heard of, and are not forgotten', () => {
+    become({ minReplicas: 0, maxReplicas: 2 });
+    replicas = serving(0);
+    batchReplicas = 5;
+    traffic = undefined;
+    scaler.batchesChanged(UID);
+    for (let time = 0; time < 3; time += 1) expect(tick()).toBe(0);
+    traffic = arrivals(0);
+    expect(tick()).toBe(2);
+  });
+
+  test('that the floor is enough for are not looked at again', () => {
+    replicas = serving(1);
+    batchReplicas = 1;
+    scaler.batchesChanged(UID);
+    for (let time = 0; time < 5; time += 1) tick();
+    const before = looks;
+    tick();
+    expect(looks).toBe(before);
+  });
 });

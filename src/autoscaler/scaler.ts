@@ -94,6 +94,12 @@ export class Scaler {
     this.#decide(uid);
   }
 
+  /** What its batches need has changed. It is decided on with the next tick; at once where no replica is wanted. */
+  batchesChanged(uid: string): void {
+    this.#active.add(uid);
+    if ((this.#entries.get(uid)?.standing.replicas ?? 0) === 0) this.#decide(uid);
+  }
+
   /** It was deleted. */
   forget(uid: string): void {
     this.#active.delete(uid);
@@ -159,7 +165,7 @@ export class Scaler {
   #ask(entry: Entry, uid: string, observation: Observation, targets: ScalingTargets, nowMs: number): Decision {
     const { hasWork, onDecision } = this.#options;
     const { standing } = entry;
-    const { traffic } = observation;
+    const { traffic, batchReplicas = 0 } = observation;
     const { decision, state } = decide(entry.state, asDecided(observation, standing), targets, nowMs);
     onDecision?.(decision);
     entry.state = state;
@@ -170,7 +176,7 @@ export class Scaler {
       standing,
       decision,
       targets,
-      hasWork: hasWork(uid) || (traffic !== undefined && traffic.arrivals > 0),
+      hasWork: hasWork(uid) || (traffic !== undefined && (traffic.arrivals > 0 || batchReplicas > 0)),
       fresh: traffic !== undefined,
       staleMs: this.#options.staleMs(),
       steadyMs: nowMs - entry.reasonAtMs,
@@ -207,9 +213,9 @@ function beginning({ resource, live }: Sight, targets: ScalingTargets, nowMs: nu
  * The rule goes on from what it decided, which the Deployment may have yet to follow: a replica that drains is gone, one
  * that is still to be asked for is on its way.
  */
-function asDecided({ replicas, traffic }: Observation, standing: Standing): Observation {
+function asDecided({ replicas, ...rest }: Observation, standing: Standing): Observation {
   const missing = Math.max(0, standing.replicas - replicas.current);
-  return { traffic, replicas: { ...replicas, current: standing.replicas, pending: replicas.pending + missing } };
+  return { ...rest, replicas: { ...replicas, current: standing.replicas, pending: replicas.pending + missing } };
 }
 
 /** Takes over what is to be shown of what was learned; `due` where that is too early yet. */
@@ -226,9 +232,11 @@ function learn(entry: Entry, targets: ScalingTargets, nowMs: number): 'told' | '
 function isAtRest(
   { standing }: Entry,
   decision: Decision,
-  { traffic, replicas }: Observation,
-  { minReplicas }: ScalingTargets,
+  { traffic, replicas, batchReplicas = 0 }: Observation,
+  { minReplicas, maxReplicas }: ScalingTargets,
 ): boolean {
+  // Not before it is known that no gateway holds anything against it.
+  if (Math.min(batchReplicas, maxReplicas) > standing.replicas) return false;
   const { blocked, current, pending, ready } = replicas;
   const settled = [current, ready].every((count) => count === standing.replicas) && pending + blocked === 0;
   if (!settled || standing.replicas !== minReplicas) return false;

@@ -46,6 +46,7 @@ const REASONS: ReadonlySet<string> = new Set<ScalingReason>([
   'RequestRate',
   'Latency',
   'Saturated',
+  'Batches',
   'Stabilizing',
   'Steady',
   'WaitingForGPU',

@@ -232,6 +232,17 @@ describe('engines', () => {
     ]);
   });
 
+  test('work for batches is told apart, and is no request of a client', () => {
+    const mixed = (generated: number): ReplicaReport => ({ ...replica('pod-1', 4, { generated }), batchInFlight: 3 });
+    report('a', busy(mixed(100)));
+    take();
+    now += 4_000;
+    report('b', busy({ ...replica('pod-1', 4), batchInFlight: 3 }));
+    report('a', busy(mixed(500)));
+    expect(take()).toMatchObject({ inFlight: 2, batchInFlight: 6, engines: [{ running: 4, batchShare: 0.75 }] });
+    expect(view.inFlight('chat')).toEqual(new Map([['pod-1', 8]]));
+  });
+
   test('of gateways of before, which say nothing of them, are none', () => {
     report('a', busy(replica('pod-1', 3)));
     expect(take()).toMatchObject({ inFlight: 1, engines: [] });

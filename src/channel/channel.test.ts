@@ -8,7 +8,7 @@ import { eventually } from '../../test/support/eventually.ts';
 import { TokenIssuer } from '../../test/support/token-issuer.ts';
 import { createCertificate } from './certificate.ts';
 import { followGateway } from './client.ts';
-import type { ChannelEnd } from './connection.ts';
+import type { ChannelEnd } from './handshake.ts';
 import { audienceOf, ChannelIdentity } from './identity.ts';
 import { MAX_HELLO_BYTES, PROTOCOL, type DeploymentReport, type Report } from './messages.ts';
 import { ChannelServer, type ReportSource } from './server.ts';

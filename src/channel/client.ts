@@ -1,14 +1,13 @@
 /** The leader's end of the load channel to one gateway: it connects, listens, and connects again. */
-import { once } from 'node:events';
-import { connect, type TLSSocket } from 'node:tls';
 import { pause, retryDelay } from '../kube/backoff.ts';
 import { describeError } from '../kube/errors.ts';
 import type { Logger } from '../kube/types.ts';
-import { Connection, type ChannelEnd } from './connection.ts';
+import { Connection } from './connection.ts';
+import { dial } from './dial.ts';
+import type { ChannelEnd } from './handshake.ts';
 import { HEARTBEAT_INTERVAL_MS, parseReport, type Report } from './messages.ts';
 
 const BACKOFF = { baseMs: 200, maxMs: 10_000 };
-const CONNECT_MS = 5_000;
 
 export interface GatewayAddress {
   podUid: string;
@@ -66,7 +65,7 @@ async function listenOnce(
   onStage: (reached: 'refused' | 'broken') => void,
   onHeard: () => void,
 ): Promise<void> {
-  const connection = new Connection(await open(end, gateway, signal));
+  const connection = new Connection(await dial(end.identity, gateway, signal));
   const abort = (): void => connection.close();
   signal.addEventListener('abort', abort, { once: true });
   if (signal.aborted) abort();
@@ -94,26 +93,4 @@ async function listenOnce(
     connection.close();
     if (connected) listener.disconnected(gateway.podUid);
   }
-}
-
-async function open(end: ChannelEnd, gateway: GatewayAddress, signal: AbortSignal): Promise<TLSSocket> {
-  const { key, cert } = end.identity.certificate;
-  const socket = connect({
-    host: gateway.host,
-    port: gateway.port,
-    key,
-    cert,
-    minVersion: 'TLSv1.3',
-    // The handshake of the channel says whom the peer's key belongs to; nothing is told before that but who we are, in
-    // a token that is worth nothing to anybody without our key.
-    rejectUnauthorized: false,
-  });
-  const patience = AbortSignal.any([signal, AbortSignal.timeout(CONNECT_MS)]);
-  try {
-    await once(socket, 'secureConnect', { signal: patience });
-  } catch (error) {
-    socket.on('error', () => undefined).destroy();
-    throw error;
-  }
-  return socket;
 }

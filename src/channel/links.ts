@@ -3,7 +3,7 @@ import type { Pod } from '../api/kubernetes.ts';
 import type { Informer } from '../kube/informer.ts';
 import type { Logger } from '../kube/types.ts';
 import { followGateway, type ChannelClientOptions, type GatewayListener } from './client.ts';
-import type { ChannelEnd } from './connection.ts';
+import type { ChannelEnd } from './handshake.ts';
 
 export interface GatewayLinksOptions {
   end: ChannelEnd;

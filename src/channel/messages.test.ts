@@ -21,6 +21,7 @@ const entry: DeploymentReport = {
     {
       podUid: 'pod-1',
       inFlight: 2,
+      batchInFlight: 1,
       tokens: 340,
       oldestMs: 900,
       draining: true,

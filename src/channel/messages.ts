@@ -78,6 +78,8 @@ const engineSchema = z.object({
 const replicaSchema = z.object({
   podUid: uid,
   inFlight: count,
+  /** Those among them that are of batches; absent where none is, and from a gateway of before. */
+  batchInFlight: count.optional(),
   /** Estimated tokens, of prompts and answers, of the requests in flight. */
   tokens: count,
   /** Age of the oldest request in flight; 0 without one. */

@@ -1,10 +1,10 @@
 /** The gateway's end of the load channel: a TLS port where the leading operator listens to reports. */
-import { constants } from 'node:crypto';
-import type { AddressInfo, Socket } from 'node:net';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import { describeError } from '../kube/errors.ts';
 import type { Logger } from '../kube/types.ts';
-import { Connection, type ChannelEnd } from './connection.ts';
+import { Connection } from './connection.ts';
+import type { ChannelEnd } from './handshake.ts';
+import { ChannelListener } from './listener.ts';
 import { DEPLOYMENTS_PER_LINE, parseHeartbeat, REPORT_INTERVAL_MS, type DeploymentReport } from './messages.ts';
 
 /** Connections from one address at one time: that of an operator needs one, and leaves others behind when it breaks. */
@@ -28,49 +28,28 @@ export interface ChannelServerOptions {
 
 export class ChannelServer {
   readonly #options: ChannelServerOptions;
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
-  /** How many each address has open. */
-  readonly #open = new Map<string, number>();
+  readonly #listener: ChannelListener;
   #leaders = 0;
 
   constructor(options: ChannelServerOptions) {
     this.#options = options;
-    const { key, cert } = options.end.identity.certificate;
-    this.#server = createServer({
-      key,
-      cert,
-      minVersion: 'TLSv1.3',
-      // Certificates prove only that the peer holds its key; the token that names the key says who it is.
-      requestCert: true,
-      rejectUnauthorized: false,
-      // A resumed session would not show its certificate again.
-      secureOptions: constants.SSL_OP_NO_TICKET,
-      handshakeTimeout: 5_000,
+    this.#listener = new ChannelListener({
+      identity: options.end.identity,
+      maxPerAddress: MAX_PER_ADDRESS,
+      onConnection: (socket) => void this.#serve(socket),
+      logger: options.logger,
     });
-    this.#server.on('connection', (socket: Socket) => this.#admit(socket));
-    this.#server.on('secureConnection', (socket) => void this.#serve(socket));
-    // A handshake that fails is its client's affair.
-    this.#server.on('tlsClientError', (error) => this.#log(error, 'a TLS handshake failed'));
   }
 
   /** Listens; returns the port, for 0 the one chosen. Rejects where it is taken. */
   async listen(port: number, host?: string): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, host, () => {
-        this.#server.off('error', reject);
-        resolve();
-      });
-    });
-    this.#server.on('error', (error) => this.#log(error, 'the load channel failed'));
-    return (this.#server.address() as AddressInfo).port;
+    return await this.#listener.listen(port, host);
   }
 
   /** Ends all connections and the port. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#sockets) socket.destroy();
+    const closed = this.#listener.close();
+    this.#listener.destroy();
     await closed;
   }
 
@@ -80,7 +59,7 @@ export class ChannelServer {
       await connection.shakeHands(this.#options.end);
       await this.#report(connection);
     } catch (error) {
-      this.#log(error, 'a connection of the load channel ended');
+      this.#options.logger.debug({ error: describeError(error) }, 'a connection of the load channel ended');
     } finally {
       connection.close();
     }
@@ -115,30 +94,8 @@ export class ChannelServer {
     }
   }
 
-  /** Before the TLS handshake: whoever only tries must not take the place of others. */
-  #admit(socket: Socket): void {
-    const address = socket.remoteAddress ?? '';
-    const open = this.#open.get(address) ?? 0;
-    if (open >= MAX_PER_ADDRESS) {
-      socket.destroy();
-      return;
-    }
-    this.#open.set(address, open + 1);
-    this.#sockets.add(socket);
-    socket.once('close', () => {
-      this.#sockets.delete(socket);
-      const left = (this.#open.get(address) ?? 1) - 1;
-      if (left > 0) this.#open.set(address, left);
-      else this.#open.delete(address);
-    });
-  }
-
   #countLeaders(change: number): void {
     this.#leaders += change;
     this.#options.onLeaders?.(this.#leaders);
-  }
-
-  #log(error: unknown, message: string): void {
-    this.#options.logger.debug({ error: describeError(error) }, message);
   }
 }

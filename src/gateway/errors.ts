@@ -111,6 +111,10 @@ export function refusedByEngine(
   return invalid(status, code, message, param);
 }
 
+export function unknownDeployment(namespace: string, name: string): GatewayError {
+  return invalid(404, 'unknown_deployment', `There is no InferenceDeployment ${namespace}/${name} here.`);
+}
+
 function unavailable(code: string, message: string, retryAfterSeconds: number, headers = {}): GatewayError {
   return new GatewayError({
     status: 503,
@@ -168,6 +172,42 @@ export function replicasUnreachable(model: string): GatewayError {
 
 export function shuttingDown(): GatewayError {
   return unavailable('gateway_restarting', 'The gateway is restarting. Send the request again.', 1);
+}
+
+/** Nobody runs the batch process here. */
+export function batchNotSetUp(): GatewayError {
+  const message =
+    'Files and batches are not set up in this installation. Ask whoever runs it to install the batch process and to ' +
+    'set INFER_BATCH_ADDRESS for the gateways.';
+  const headers = { 'retry-after': '120', 'x-should-retry': 'false' };
+  return new GatewayError({ status: 503, type: 'server_error', code: 'batch_not_set_up', message, headers });
+}
+
+export function batchUnreachable(): GatewayError {
+  const message =
+    'The batch process, which keeps files and batches, cannot be reached. Requests to models are not affected. ' +
+    'Try again shortly.';
+  return unavailable('batch_unreachable', message, RETRY_SECONDS);
+}
+
+export function batchTimeout(seconds: number): GatewayError {
+  const message = `The batch process, which keeps files and batches, did not answer within ${seconds} s. Try again.`;
+  return new GatewayError({ status: 504, type: 'server_error', code: 'batch_timeout', message });
+}
+
+export function uploadStalled(seconds: number): GatewayError {
+  return invalid(408, 'request_timeout', `Nothing of the body came for ${seconds} s. Send the request again.`);
+}
+
+export function uploadTooSlow(seconds: number): GatewayError {
+  return invalid(408, 'request_timeout', `The body took more than ${seconds} s to come in. Send it in smaller files.`);
+}
+
+/** `what` in the plural. */
+export function tooManyAtOnce(what: string, most: number): GatewayError {
+  const message = `The API key has ${most} ${what} under way already, the most that are allowed. Wait for one to end.`;
+  const headers = { 'retry-after': '5' };
+  return new GatewayError({ status: 429, type: 'rate_limit_error', code: 'rate_limit_exceeded', message, headers });
 }
 
 /** What answered is no engine that is set up as it should be. */

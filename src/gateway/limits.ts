@@ -4,6 +4,8 @@ export interface GatewayLimits {
   readonly bodyBytes: number;
   /** Most bytes of all bodies that wait or are worked on; more is 503. Bodies are kept until the first byte, for retries. */
   readonly totalBodyBytes: number;
+  /** The same of requests of batches, beside them. */
+  readonly batchBodyBytes: number;
   /** Caps of request fields. */
   readonly maxChoices: number;
   readonly maxLogprobs: number;
@@ -12,6 +14,18 @@ export interface GatewayLimits {
   readonly maxTools: number;
   /** Prompts of a completion, inputs of an embedding request. */
   readonly maxInputs: number;
+
+  /** Most bytes of the body of an uploaded file: 200 MiB, and what surrounds it. */
+  readonly uploadBytes: number;
+  /** Most uploads, and most of all requests for files and batches, at one time: of one key, and of all. */
+  readonly uploadsOfKey: number;
+  readonly uploads: number;
+  readonly transfersOfKey: number;
+  readonly transfers: number;
+  /** How long neither end of such a request may move, and how long an upload and the reading of an answer may take. */
+  readonly transferStallMs: number;
+  readonly uploadTimeoutMs: number;
+  readonly downloadTimeoutMs: number;
 
   readonly connectTimeoutMs: number;
   /** From the request to the first bytes of a stream. */
@@ -25,6 +39,8 @@ export interface GatewayLimits {
 
   /** Most requests of a deployment that wait for a replica. */
   readonly heldRequests: number;
+  /** Most of batches, beside them: whoever runs a batch sends them again. */
+  readonly heldBatchRequests: number;
   readonly streamHoldTimeoutMs: number;
   readonly heartbeatMs: number;
   /** Until a replica that failed a request is tried again for it, where no other serves. */
@@ -50,18 +66,28 @@ export interface GatewayLimits {
 export const DEFAULT_LIMITS: GatewayLimits = {
   bodyBytes: 8 * 1024 * 1024,
   totalBodyBytes: 256 * 1024 * 1024,
+  batchBodyBytes: 64 * 1024 * 1024,
   maxChoices: 64,
   maxLogprobs: 20,
   maxTokens: 1024 * 1024,
   maxMessages: 4096,
   maxTools: 128,
   maxInputs: 2048,
+  uploadBytes: 201 * 1024 * 1024,
+  uploadsOfKey: 8,
+  uploads: 64,
+  transfersOfKey: 64,
+  transfers: 256,
+  transferStallMs: 60_000,
+  uploadTimeoutMs: 3_600_000,
+  downloadTimeoutMs: 3_600_000,
   connectTimeoutMs: 2_000,
   firstByteTimeoutMs: 300_000,
   unaryTimeoutMs: 3_600_000,
   chunkTimeoutMs: 60_000,
   clientStallMs: 60_000,
   heldRequests: 256,
+  heldBatchRequests: 64,
   streamHoldTimeoutMs: 300_000,
   heartbeatMs: 10_000,
   retryPauseMs: 2_500,

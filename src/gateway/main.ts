@@ -4,6 +4,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import { pino, type Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
+import { channelEnds } from '../channel/ends.ts';
+import type { ChannelEnd } from '../channel/handshake.ts';
+import { channelAgent, channelOrigin } from '../channel/http-client.ts';
+import { BATCH_ACCOUNT, OPERATOR_ACCOUNT } from '../channel/port.ts';
 import { untilAborted } from '../kube/abortable.ts';
 import { KubeClient } from '../kube/client.ts';
 import { KubeMetrics } from '../kube/metrics.ts';
@@ -11,12 +15,15 @@ import { assertNodeVersion } from '../node-version.ts';
 import { serveHealth } from '../process/health-server.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { KeyIndex } from './auth/key-index.ts';
+import { keysByName } from './auth/on-behalf.ts';
 import { createPicker } from './balancer/choose.ts';
 import { createCaches } from './caches.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
 import { createLoadChannel } from './load/channel.ts';
 import { LoadTracker } from './load/tracker.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { registerReplicaMetrics } from './registry-metrics.ts';
+import type { BatchUpstream } from './proxy/batch-process.ts';
 import { DeploymentRegistry } from './registry.ts';
 import { createGateway } from './server.ts';
 import { readSettings, type Settings } from './settings.ts';
@@ -45,6 +52,8 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   });
   const keys = new KeyIndex(caches.apiKeys);
   registerReplicaMetrics(metrics, registry);
+  const { pod, batchAddress } = settings;
+  const endFor = pod && channelEnds(client, pod);
   const gateway = createGateway({
     registry,
     authenticator: createAuthenticator((keyId) => keys.find(keyId)),
@@ -53,9 +62,10 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     logger,
     metrics: gatewayMetrics,
     load,
+    ...(endFor && { internal: { end: endFor(BATCH_ACCOUNT), keys: keysByName(caches.apiKeys) } }),
+    ...(endFor && batchAddress && { batch: batchUpstream(endFor(BATCH_ACCOUNT), batchAddress) }),
   });
-  const { pod } = settings;
-  const channel = pod && createLoadChannel({ client, pod, tracker: load, metrics, logger });
+  const channel = endFor && createLoadChannel({ end: endFor(OPERATOR_ACCOUNT), tracker: load, metrics, logger });
 
   let apiPort: number | undefined;
   const missing = (): string[] => [
@@ -72,8 +82,9 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     await Promise.all(informers.map((informer) => informer.synced(stop)));
     // Before the first request: whoever waits for this gateway's word must be able to hear it.
     await channel?.listen(settings.channelPort, pod?.ip);
+    const internalPort = pod && (await gateway.listenInternal(settings.internalPort, pod.ip));
     apiPort = await gateway.listen(settings.apiPort);
-    logger.info({ apiPort }, 'serving');
+    logger.info({ apiPort, internalPort }, 'serving');
     await untilAborted(stop);
     gateway.leave();
     // Balancers in front go on sending until they have seen the end of readiness.
@@ -88,6 +99,12 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     await health.close();
     await client.close();
   }
+}
+
+/** A request for files or batches takes one connection; there are never more than may be under way. */
+function batchUpstream(end: ChannelEnd, { host, port }: { host: string; port: number }): BatchUpstream {
+  const dispatcher = channelAgent(end, { maxConnectionsPerOrigin: DEFAULT_LIMITS.transfers });
+  return { dispatcher, origin: channelOrigin(host, port) };
 }
 
 async function main(): Promise<void> {

@@ -2,6 +2,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Deployment } from './types.ts';
 
+/** Of clients, or of batches. */
+export type RequestClass = 'online' | 'batch';
+
 export interface FinishedRequest {
   readonly route: string;
   readonly status: number;
@@ -21,11 +24,11 @@ function labelsOf(deployment: Deployment | undefined): { namespace: string; depl
 }
 
 export class GatewayMetrics {
-  readonly #requests: Counter<DeploymentLabels | 'route' | 'code'>;
-  readonly #seconds: Histogram<DeploymentLabels | 'route'>;
+  readonly #requests: Counter<DeploymentLabels | 'route' | 'code' | 'class'>;
+  readonly #seconds: Histogram<DeploymentLabels | 'route' | 'class'>;
   readonly #firstByte: Histogram<DeploymentLabels | 'stream'>;
   readonly #inFlight: Gauge;
-  readonly #held: Gauge<DeploymentLabels>;
+  readonly #held: Gauge<DeploymentLabels | 'class'>;
   readonly #retries: Counter<DeploymentLabels | 'reason'>;
   readonly #broken: Counter<DeploymentLabels | 'reason'>;
   readonly #ejections: Counter<'reason'>;
@@ -36,19 +39,19 @@ export class GatewayMetrics {
     this.#requests = new Counter({
       name: 'infer_gateway_requests_total',
       help: 'Answered requests by HTTP status; 499 where the client left before there was one.',
-      labelNames: ['route', 'code', 'namespace', 'deployment'],
+      labelNames: ['route', 'code', 'class', 'namespace', 'deployment'],
       registers,
     });
     this.#seconds = new Histogram({
       name: 'infer_gateway_request_duration_seconds',
       help: 'Time from the head of a request to the end of its answer.',
-      labelNames: ['route', 'namespace', 'deployment'],
+      labelNames: ['route', 'class', 'namespace', 'deployment'],
       buckets: SECONDS,
       registers,
     });
     this.#firstByte = new Histogram({
       name: 'infer_gateway_replica_first_byte_seconds',
-      help: 'Time a replica took to the first byte of its answer.',
+      help: 'Time a replica took to the first byte of its answer to a client.',
       labelNames: ['stream', 'namespace', 'deployment'],
       buckets: SECONDS,
       registers,
@@ -61,7 +64,7 @@ export class GatewayMetrics {
     this.#held = new Gauge({
       name: 'infer_gateway_requests_held',
       help: 'Requests that wait for a replica.',
-      labelNames: ['namespace', 'deployment'],
+      labelNames: ['class', 'namespace', 'deployment'],
       registers,
     });
     this.#retries = new Counter({
@@ -91,13 +94,13 @@ export class GatewayMetrics {
   }
 
   /** Counts a request that begins; returns what to call with its end. */
-  begin(): (finished: FinishedRequest) => void {
+  begin(requestClass: RequestClass): (finished: FinishedRequest) => void {
     this.#inFlight.inc();
     return ({ route, status, seconds, deployment }) => {
       this.#inFlight.dec();
       const labels = labelsOf(deployment);
-      this.#requests.inc({ route, code: String(status), ...labels });
-      this.#seconds.observe({ route, ...labels }, seconds);
+      this.#requests.inc({ route, code: String(status), class: requestClass, ...labels });
+      this.#seconds.observe({ route, class: requestClass, ...labels }, seconds);
     };
   }
 
@@ -127,8 +130,8 @@ export class GatewayMetrics {
   }
 
   /** Counts a request that waits; returns what ends that. */
-  hold(deployment: Deployment): () => void {
-    const labels = labelsOf(deployment);
+  hold(deployment: Deployment, batch: boolean): () => void {
+    const labels = { class: batch ? 'batch' : 'online', ...labelsOf(deployment) };
     this.#held.inc(labels);
     return () => {
       if (!deployment.removed) this.#held.dec(labels);

@@ -126,6 +126,15 @@ function replicas(registry: DeploymentRegistry): string[] | undefined {
   return all?.map(({ podUid, serving }) => `${podUid}${serving ? '' : '!'}`);
 }
 
+test('a deployment is found by its name, as long as it is there', () => {
+  const { registry, resources } = setUp();
+  resources.put(deployment('chat'));
+  expect(registry.find('team-a', 'chat')).toBe(found(registry));
+  expect(registry.find('team-b', 'chat')).toBeUndefined();
+  resources.remove(deployment('chat'));
+  expect(registry.find('team-a', 'chat')).toBeUndefined();
+});
+
 describe('a model', () => {
   test('is the name of a deployment, alone or after its namespace', () => {
     const { registry, resources } = setUp();

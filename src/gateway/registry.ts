@@ -12,7 +12,7 @@ import type { AuthenticatedKey, Registry, ServedModel } from './types.ts';
 
 /** What of the informers the registry uses. */
 export interface RegistryCaches {
-  inferenceDeployments: Pick<Informer<InferenceDeployment>, 'onChange' | 'byIndex'>;
+  inferenceDeployments: Pick<Informer<InferenceDeployment>, 'onChange' | 'byIndex' | 'get'>;
   endpointSlices: Pick<Informer<EndpointSlice>, 'onChange' | 'byIndex'>;
   apiKeys: Pick<Caches['apiKeys'], 'get'>;
 }
@@ -61,6 +61,11 @@ export class DeploymentRegistry implements Registry {
       .filter(this.#reachedBy(key))
       .flatMap((resource) => this.#modelsOf(resource, key.namespace))
       .toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  find(namespace: string, name: string): TrackedDeployment | undefined {
+    const resource = this.#caches.inferenceDeployments.get({ namespace, name });
+    return resource && this.#byUid.get(resource.metadata.uid ?? '');
   }
 
   /** Returns all deployments. */

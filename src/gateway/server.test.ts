@@ -183,16 +183,16 @@ test('a deployment that was deleted leaves no series behind', async () => {
   const measured = new GatewayMetrics(metrics);
   const [gone, stays] = [new FakeDeployment('gone'), new FakeDeployment('stays')];
   const measure = (deployment: FakeDeployment): void => {
-    measured.begin()({ route: 'models', status: 200, seconds: 1, deployment });
+    measured.begin('online')({ route: 'models', status: 200, seconds: 1, deployment });
     measured.firstByte(deployment, true, 1);
     measured.retried(deployment, 'reset');
     measured.broken(deployment, 'reset');
     measured.engineUnread(deployment);
-    measured.hold(deployment)();
+    measured.hold(deployment, false)();
   };
   measure(gone);
   measure(stays);
-  const endHold = measured.hold(gone);
+  const endHold = measured.hold(gone, true);
   gone.end('removed');
   await measured.forget(gone);
   // Of requests that were under way.
@@ -208,9 +208,9 @@ test('metrics and log name routes, codes and deployments, and no word of a promp
   await post(gateway, `/v1/${SECRET}`, {});
   const metrics = await gateway.metrics.metrics();
   expect(metrics).toMatch(
-    /requests_total\{route="chat_completions",code="200",namespace="default",deployment="tiny"\}/,
+    /requests_total\{route="chat_completions",code="200",class="online",namespace="default",deployment="tiny"\}/,
   );
-  expect(metrics).toMatch(/requests_total\{route="other",code="404",namespace="",deployment=""\}/);
+  expect(metrics).toMatch(/requests_total\{route="other",code="404",class="online",namespace="",deployment=""\}/);
   expect(metrics).toMatch(/infer_gateway_requests_in_flight 0/);
   for (const text of [metrics, gateway.log()]) {
     expect(text).not.toContain(SECRET);

@@ -1,34 +1,25 @@
-/** The gateway's public HTTP server. */
-import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+/** The gateway's HTTP servers: the public one, and the one for the batch process. */
+import type { AddressInfo, Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fastify, type FastifyError, type FastifyInstance, type FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import {
-  bodyTooLarge,
-  GatewayError,
-  internalError,
-  malformedRequest,
-  unknownUrl,
-  unsupportedMediaType,
-} from './errors.ts';
+import type { ChannelEnd } from '../channel/handshake.ts';
+import { ChannelHttpServer } from '../channel/http-server.ts';
+import { createApp } from './app.ts';
+import type { KeysByName } from './auth/on-behalf.ts';
 import { Connections } from './connections.ts';
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
 import type { LoadTracker } from './load/tracker.ts';
 import type { GatewayMetrics } from './metrics.ts';
+import { BatchProcess, type BatchUpstream } from './proxy/batch-process.ts';
 import { Forwarder } from './proxy/forwarder.ts';
-import { addInferenceRoutes } from './routes/inference.ts';
+import { addFileAndBatchRoutes } from './routes/files-and-batches.ts';
+import { addBatchInferenceRoutes, addInferenceRoutes } from './routes/inference.ts';
+import { addInternalRoutes, onBehalf } from './routes/internal.ts';
 import { addModelRoutes } from './routes/models.ts';
 import { observe } from './routes/observe.ts';
 import type { Authenticator, Registry, ReplicaPicker } from './types.ts';
 
-/** An idle connection of a client lives longer than the 60 s of common balancers, which must be the ones to close it. */
-const CLIENT_KEEP_ALIVE_MS = 75_000;
-/** After which an idle client is asked, by TCP, whether it is still there. */
-const CLIENT_PROBE_MS = 15_000;
-/** For heads and bodies to come in. */
-const REQUEST_TIMEOUT_MS = 120_000;
 /** For error events to leave when the grace period is over. */
 const LAST_WORDS_MS = 500;
 
@@ -39,6 +30,10 @@ export interface GatewayOptions {
   readonly logger: Logger;
   readonly metrics: GatewayMetrics;
   readonly load: LoadTracker;
+  /** The batch process; without one, files and batches are refused. */
+  readonly batch?: BatchUpstream;
+  /** Who may use the internal port, and the keys on whose behalf that may be; without it there is no such port. */
+  readonly internal?: { readonly end: ChannelEnd; readonly keys: KeysByName };
   /** What differs from DEFAULT_LIMITS. */
   readonly limits?: Partial<GatewayLimits>;
 }
@@ -46,9 +41,14 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Listens on all addresses; returns the port, for 0 the one chosen. Rejects where it is taken. */
   listen(port: number): Promise<number>;
+  /** Listens for the batch process; returns the port. Rejects where it is taken, or there is to be none. */
+  listenInternal(port: number, host?: string): Promise<number>;
   /** From now on each answer is the last on its connection: clients come back by a new one, to another gateway. */
   leave(): void;
-  /** Accepts no more connections, lets requests end for that long, then ends them: streams with an error event. */
+  /**
+   * Accepts no more connections, lets requests end for that long, then ends them: streams with an error event, those of
+   * batches so that they are sent again.
+   */
   close(graceMs: number): Promise<void>;
 }
 
@@ -58,11 +58,15 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { load, logger, metrics, pick } = options;
   const forwarder = new Forwarder({ pick, limits, metrics, load, logger });
   const onError = (error: unknown): void => logger.error({ err: error }, 'request failed by a defect');
-  const app = createApp(limits, onError);
-  observe(app, metrics, logger);
+  const slow = new WeakSet<Socket>();
+  const app = createApp({ limits, onError, slow });
+  observe(app, metrics, logger, 'online');
   addModelRoutes(app, options);
   addInferenceRoutes(app, { ...options, forwarder, limits, onError });
+  const batchProcess = options.batch && new BatchProcess(options.batch, limits, logger);
+  addFileAndBatchRoutes(app, { ...options, batchProcess, limits, slow });
   const connections = new Connections(app.server);
+  const internal = options.internal && createInternal(options.internal, { ...options, forwarder, limits, onError });
   let leaving = false;
   app.addHook('onRequest', (_, reply, done) => {
     // On connections that are still open; they end with this answer.
@@ -78,80 +82,59 @@ export function createGateway(options: GatewayOptions): Gateway {
       });
       return (app.server.address() as AddressInfo).port;
     },
+    async listenInternal(port, host) {
+      if (internal === undefined) throw new Error('The gateway has no end for the batch process.');
+      await internal.app.ready();
+      return await internal.port.listen(port, host);
+    },
     leave() {
       leaving = true;
     },
     async close(graceMs) {
       leaving = true;
-      await closeConnections(connections, graceMs, () => forwarder.cutAll());
+      const cut = (): void => {
+        forwarder.cutAll();
+        batchProcess?.cutAll();
+      };
+      await closeConnections(internal ? [connections, internal.port] : [connections], graceMs, cut);
       await forwarder.close();
+      await batchProcess?.close();
+      await internal?.app.close();
       await app.close();
     },
   };
 }
 
-function createApp(limits: GatewayLimits, onError: (error: unknown) => void): FastifyInstance {
-  const app = fastify({
-    logger: false,
-    bodyLimit: limits.bodyBytes,
-    keepAliveTimeout: CLIENT_KEEP_ALIVE_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    // A client that vanishes without a word is found after some minutes, and its replica is free again.
-    http: { keepAlive: true, keepAliveInitialDelay: CLIENT_PROBE_MS, requireHostHeader: false },
-    exposeHeadRoutes: false,
-    genReqId: requestId,
-    return503OnClosing: false,
-    routerOptions: { maxParamLength: 500 },
-    frameworkErrors: (_, request, reply) => sendError(reply, unknownUrl(request.method, request.url)),
-    // What is not HTTP has no request and no route.
-    clientErrorHandler: (error, socket) => {
-      if (!socket.writable) return;
-      const { body } = malformedRequest('The request is not valid HTTP/1.1, too slow, or its head is too large.');
-      const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-      const head = `content-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close`;
-      socket.end(`HTTP/1.1 ${status}\r\n${head}\r\nx-request-id: ${requestId()}\r\n\r\n${body}`);
-    },
-  });
-  // Node's own answer has no body.
-  app.server.on('checkExpectation', (_, response: ServerResponse) => {
-    const { body } = malformedRequest('The Expect header must be 100-continue or absent.');
-    response.writeHead(417, { 'content-type': 'application/json', 'x-request-id': requestId() }).end(body);
-  });
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    const plain = ['identity', undefined].includes(request.headers['content-encoding']);
-    done(plain ? null : unsupportedMediaType(), body);
-  });
-  app.setNotFoundHandler((request, reply) => sendError(reply, unknownUrl(request.method, request.url)));
-  app.setErrorHandler((error, _, reply) => sendError(reply, toGatewayError(error, limits, onError)));
-  return app;
+type Parts = Omit<GatewayOptions, 'limits'> & {
+  forwarder: Forwarder;
+  limits: GatewayLimits;
+  onError: (error: unknown) => void;
+};
+
+/** Returns the server for the batch process. It shares the forwarder: a replica has one count of what it works on. */
+function createInternal(
+  { end, keys }: NonNullable<GatewayOptions['internal']>,
+  parts: Parts,
+): { app: FastifyInstance; port: ChannelHttpServer } {
+  const { limits, logger, metrics, onError } = parts;
+  const app = createApp({ limits, onError });
+  observe(app, metrics, logger, 'batch');
+  addInternalRoutes(app, { ...parts, keys });
+  addBatchInferenceRoutes(app, { ...parts, authorized: ({ name }) => onBehalf(keys, name) });
+  return { app, port: new ChannelHttpServer({ http: app.server, end, logger }) };
 }
 
-function requestId(): string {
-  return `req_${randomUUID().replaceAll('-', '')}`;
+interface Closing {
+  close(): Promise<void>;
+  destroy(): void;
 }
 
-function sendError(reply: FastifyReply, error: GatewayError): void {
-  const headers = { ...error.headers, 'x-request-id': reply.request.id };
-  void reply.code(error.status).headers(headers).type('application/json').send(error.body);
-}
-
-function toGatewayError(error: unknown, limits: GatewayLimits, onError: (error: unknown) => void): GatewayError {
-  if (error instanceof GatewayError) return error;
-  const { code, statusCode } = error as FastifyError;
-  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return unsupportedMediaType();
-  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE') return bodyTooLarge(limits.bodyBytes);
-  if (statusCode !== undefined && statusCode < 500) return malformedRequest('The request could not be read.');
-  onError(error);
-  return internalError(error);
-}
-
-async function closeConnections(connections: Connections, graceMs: number, cut: () => void): Promise<void> {
+async function closeConnections(ports: readonly Closing[], graceMs: number, cut: () => void): Promise<void> {
   const over = new AbortController();
-  const closed = connections.close().finally(() => over.abort());
+  const closed = Promise.all(ports.map(async (port) => await port.close())).finally(() => over.abort());
   const late = (ms: number): Promise<boolean> => delay(ms, true, { signal: over.signal }).catch(() => false);
   if (!(await late(graceMs))) return;
   cut();
-  if (await late(LAST_WORDS_MS)) connections.destroy();
+  if (await late(LAST_WORDS_MS)) for (const port of ports) port.destroy();
   await closed;
 }

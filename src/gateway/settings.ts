@@ -1,6 +1,6 @@
 /** The gateway's settings, from its environment; read once at start. */
-import { CHANNEL_PORT } from '../channel/port.ts';
-import { wholeNumber, type Environment } from '../process/environment.ts';
+import { CHANNEL_PORT, INTERNAL_PORT } from '../channel/port.ts';
+import { hostAndPort, wholeNumber, type Environment } from '../process/environment.ts';
 import { readPodIdentity, type PodIdentity } from '../process/pod-identity.ts';
 
 export interface Settings {
@@ -12,7 +12,11 @@ export interface Settings {
   port: number;
   /** Port of the load channel. */
   channelPort: number;
-  /** The pod that this process is; without one there is no load channel. */
+  /** Port for the batch process; 0 picks a free one. */
+  internalPort: number;
+  /** Where the batch process takes files and batches; absent means that there is none. */
+  batchAddress: { host: string; port: number } | undefined;
+  /** The pod that this process is; without one there is neither a load channel nor a port for the batch process. */
   pod: PodIdentity | undefined;
   /** Time between two full lists of each watched kind, which find what a watch missed. */
   relistIntervalMs: number;
@@ -27,12 +31,19 @@ export interface Settings {
 export function readSettings(environment: Environment): Settings {
   const whole = (name: string, fallback: number, from: number, to: number): number =>
     wholeNumber(environment, name, { fallback, from, to });
+  const pod = readPodIdentity(environment);
+  const batchAddress = hostAndPort(environment, 'INFER_BATCH_ADDRESS', 'infer-batch.infer-system.svc:8444');
+  if (batchAddress !== undefined && pod === undefined) {
+    throw new Error('INFER_BATCH_ADDRESS needs the identity of a pod: set INFER_POD_UID and those beside it, too.');
+  }
   return {
     watchNamespace: environment['INFER_WATCH_NAMESPACE'] || undefined,
     apiPort: whole('INFER_API_PORT', 8000, 0, 65_535),
     port: whole('INFER_PORT', 8080, 0, 65_535),
     channelPort: whole('INFER_CHANNEL_PORT', CHANNEL_PORT, 1, 65_535),
-    pod: readPodIdentity(environment),
+    internalPort: whole('INFER_INTERNAL_PORT', INTERNAL_PORT, 0, 65_535),
+    batchAddress,
+    pod,
     relistIntervalMs: whole('INFER_RELIST_SECONDS', 600, 10, 86_400) * 1_000,
     leaveMs: whole('INFER_LEAVE_SECONDS', 5, 0, 300) * 1_000,
     drainMs: whole('INFER_DRAIN_SECONDS', 165, 0, 86_400) * 1_000,

@@ -92,7 +92,8 @@ export class TrackedDeployment implements Deployment {
       // A pod whose sandbox was made again has another address, and what was in flight to the old one is lost.
       if (replica !== undefined && origins.includes(replica.origin)) return Object.assign(replica, { serving });
       const draining = this.#draining.has(podUid);
-      return { podUid, origin: origins.at(-1) ?? '', serving, draining, inFlight: 0, outstandingTokens: 0 };
+      const idle = { inFlight: 0, batchInFlight: 0, outstandingTokens: 0 };
+      return { podUid, origin: origins.at(-1) ?? '', serving, draining, ...idle };
     });
     for (const replica of this.#replicas) if (!next.includes(replica)) replica.serving = false;
     this.#replicas = next;

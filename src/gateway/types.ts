@@ -35,6 +35,8 @@ export interface Replica {
   draining: boolean;
   /** Requests of this gateway that it works on. */
   inFlight: number;
+  /** Those among them that are of batches. */
+  batchInFlight: number;
   /** Estimated tokens, of prompt and answer, of the requests in flight. */
   outstandingTokens: number;
   /** What its engine said last; absent where it has said nothing. */
@@ -101,6 +103,8 @@ export interface Registry {
    * nobody can tell, for what the key may not reach.
    */
   resolve(key: AuthenticatedKey, model: string): ServedModel | undefined;
+  /** Returns the deployment of this name; undefined where there is none. */
+  find(namespace: string, name: string): Deployment | undefined;
   /** Returns the models that the key reaches, each by the name that the key's requests must send, in order. */
   list(key: AuthenticatedKey): ServedModel[];
 }

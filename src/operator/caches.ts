@@ -2,6 +2,7 @@
 import { effectiveSpec } from '../api/defaults.ts';
 import type { CatalogModel } from '../api/generated/catalog-model.ts';
 import type { HardwareProfile } from '../api/generated/hardware-profile.ts';
+import type { InferenceBatch } from '../api/generated/inference-batch.ts';
 import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
 import type {
   ControllerRevision,
@@ -32,6 +33,7 @@ import {
   controllerRevisions,
   deployments,
   hardwareProfiles,
+  inferenceBatches,
   inferenceDeployments,
   jobs,
   networkPolicies,
@@ -44,11 +46,14 @@ import type { KubeClient } from '../kube/client.ts';
 import { Informer } from '../kube/informer.ts';
 import type { KubeMetrics } from '../kube/metrics.ts';
 import type { KubeObject, Logger, Resource } from '../kube/types.ts';
+import { deploymentsOf } from './batch-need.ts';
 
 export interface Caches {
   inferenceDeployments: Informer<InferenceDeployment>;
   hardwareProfiles: Informer<HardwareProfile>;
   catalogModels: Informer<CatalogModel>;
+  /** What the scaler reads of batches. */
+  inferenceBatches: Informer<InferenceBatch>;
   deployments: Informer<Deployment>;
   services: Informer<Service>;
   podDisruptionBudgets: Informer<PodDisruptionBudget>;
@@ -111,6 +116,12 @@ export function createCaches(options: CacheOptions): Caches {
       decode: withoutManagedFields,
       indexes: { modelId: (model) => [model.spec.modelId] },
     }),
+    inferenceBatches: new Informer({
+      ...watched,
+      resource: inferenceBatches,
+      decode: decodeBatch,
+      indexes: { deployment: deploymentsOf },
+    }),
     deployments: child(deployments),
     services: child(services),
     podDisruptionBudgets: child(podDisruptionBudgets),
@@ -169,6 +180,15 @@ function deploymentIndexKey({ metadata }: KubeObject): string {
 
 function pick<T extends object, K extends keyof T>(object: T, keys: readonly K[]): Pick<T, K> {
   return Object.fromEntries(keys.filter((key) => key in object).map((key) => [key, object[key]])) as Pick<T, K>;
+}
+
+/** There may be thousands, with what their clients keep in them. */
+function decodeBatch({ metadata, spec, status }: InferenceBatch): InferenceBatch {
+  return {
+    metadata: pick(metadata, ['name', 'namespace', 'uid', 'resourceVersion', 'deletionTimestamp']),
+    spec: pick(spec, ['inputFileId', 'endpoint', 'apiKey']),
+    status: pick(status ?? {}, ['deployment', 'neededReplicas', 'expiresAt', 'conditions']),
+  };
 }
 
 const POD_METADATA = [

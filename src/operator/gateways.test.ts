@@ -3,7 +3,7 @@ import { deploymentReport, replicaReport } from '../../test/support/reports.ts';
 import { MemoryLogger } from '../../test/support/kube.ts';
 import { inferenceDeployment } from '../../test/support/resources.ts';
 import type { Pod } from '../api/kubernetes.ts';
-import type { ChannelEnd } from '../channel/connection.ts';
+import type { ChannelEnd } from '../channel/handshake.ts';
 import type { Caches } from './caches.ts';
 import { Gateways } from './gateways.ts';
 

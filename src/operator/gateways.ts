@@ -4,7 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import { LoadView, type Traffic } from '../autoscaler/load-view.ts';
 import type { TrafficSample } from '../autoscaler/observation.ts';
 import type { ReplicaWork } from '../autoscaler/scale-down.ts';
-import type { ChannelEnd } from '../channel/connection.ts';
+import type { ChannelEnd } from '../channel/handshake.ts';
 import { ChannelIdentity } from '../channel/identity.ts';
 import { GatewayLinks, mayHoldRequests } from '../channel/links.ts';
 import type { Report } from '../channel/messages.ts';

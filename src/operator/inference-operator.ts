@@ -8,9 +8,10 @@ import type { Registry } from 'prom-client';
 import { APPLIED_ANNOTATION, RECONCILER_MANAGER } from '../api/labels.ts';
 import { untilAborted } from '../kube/abortable.ts';
 import { Applier } from '../kube/apply.ts';
-import type { ChannelEnd } from '../channel/connection.ts';
+import type { ChannelEnd } from '../channel/handshake.ts';
 import type { Decision } from '../autoscaler/decide.ts';
 import { KubeClient } from '../kube/client.ts';
+import { pause } from '../kube/backoff.ts';
 import { EventRecorder } from '../kube/events.ts';
 import { LeaderElector } from '../kube/lease.ts';
 import { KubeMetrics } from '../kube/metrics.ts';
@@ -39,6 +40,9 @@ const STATUS_CHECK_MS = 5_000;
 const ACKNOWLEDGED_MS = 200;
 /** Within the pod's grace period of 30 s, with room for releasing the Lease. */
 const STOP_GRACE_MS = 15_000;
+
+/** A new leader waits for so long for the batches that there are, so as not to take none for none. */
+const BATCHES_PATIENCE_MS = 5_000;
 
 export class InferenceOperator extends Operator {
   /** Resolves when the operator has stopped; rejects when it ended by itself. */
@@ -99,6 +103,7 @@ export class InferenceOperator extends Operator {
       this.#gateways?.view.forgetDeployment(metadata.uid ?? '');
       this.#scaling?.forget(metadata.uid ?? '');
     });
+    this.#caches.inferenceBatches.onChange(({ object, previous }) => this.#scaling?.batchChanged(object, previous));
   }
 
   /** The port that health and metrics are served on; undefined before the start. */
@@ -106,11 +111,17 @@ export class InferenceOperator extends Operator {
     return this.#server?.port;
   }
 
+  /** Those without which no pass can be made: where the kind of batches, or the right to it, is missing, all else goes on. */
+  get #neededCaches(): Omit<Caches, 'inferenceBatches'> {
+    const { inferenceBatches: _, ...needed } = this.#caches;
+    return needed;
+  }
+
   /** Starts the health server, the caches and the election; returns at once. */
   protected override async init(): Promise<void> {
     const informers = Object.values(this.#caches);
     this.#server = await serveHealth(this.#settings.port, this.#registry, () =>
-      Object.entries(this.#caches).flatMap(([kind, informer]) => (informer.hasSynced ? [] : [kind])),
+      Object.entries(this.#neededCaches).flatMap(([kind, informer]) => (informer.hasSynced ? [] : [kind])),
     );
     for (const informer of informers) informer.start();
     this.#runElections().then(this.#settleStopped.resolve, this.#settleStopped.reject);
@@ -153,9 +164,13 @@ export class InferenceOperator extends Operator {
 
   /** One term: every write of it goes through `client`, which refuses once another process may lead. */
   async #lead(leadership: AbortSignal, client: KubeClient): Promise<void> {
-    const informers = Object.values(this.#caches);
+    const informers = Object.values(this.#neededCaches);
     await Promise.race([Promise.all(informers.map((informer) => informer.synced())), untilAborted(leadership)]);
+    const { inferenceBatches } = this.#caches;
+    await Promise.race([inferenceBatches.synced(), pause(BATCHES_PATIENCE_MS, leadership)]);
     if (leadership.aborted) return;
+    if (!inferenceBatches.hasSynced)
+      this.#log.warn({}, 'batches cannot be listed: nothing is scaled for them until then');
     const events = new EventRecorder({
       client,
       reportingController: 'infer.dev/operator',
@@ -209,6 +224,7 @@ export class InferenceOperator extends Operator {
     this.#scaling = scaling;
     for (const resource of this.#caches.inferenceDeployments.list()) queue.add(objectKey(resource.metadata));
     queue.start();
+    for (const batch of this.#caches.inferenceBatches.list()) scaling.batchChanged(batch);
     scaling.scaler.start();
     this.#log.info({}, 'reconciling');
     try {

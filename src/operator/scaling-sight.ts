@@ -4,6 +4,7 @@ import { liveCount } from '../autoscaler/live-count.ts';
 import type { Sight } from '../autoscaler/scaler.ts';
 import type { Caches } from './caches.ts';
 import type { Gateways } from './gateways.ts';
+import { neededByBatches } from './batch-need.ts';
 import { belongsTo } from './refusals.ts';
 import { replicaCounts, startTimes } from './replica-counts.ts';
 import { childName } from './resources/names.ts';
@@ -38,7 +39,9 @@ export class ScalingSight {
     this.#toldUntil.set(uid, untilMs);
     const replicas = { ...replicaCounts(resource, deployment, pods), startTimesMs };
     const live = liveCount(deployment, pods);
-    return { resource, live, observation: { traffic: this.#gateways.takeSample(uid), replicas } };
+    const batches = this.#caches.inferenceBatches.byIndex('deployment', `${namespace}/${name}`);
+    const batchReplicas = neededByBatches(resource, batches, new Date());
+    return { resource, live, observation: { traffic: this.#gateways.takeSample(uid), replicas, batchReplicas } };
   }
 
   /** Returns whether requests wait for a replica of the deployment or are on one, by the word of any gateway. */

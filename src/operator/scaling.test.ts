@@ -71,6 +71,7 @@ function currentOf(uid: string): number | undefined {
     inferenceDeployments: { byIndex: () => [inferenceDeployment()] },
     pods: { byIndex: () => [] },
     deployments: { get: () => ofOwner(uid) },
+    inferenceBatches: { byIndex: () => [] },
   } as unknown as Caches;
   const gateways = { takeSample: () => undefined } as unknown as Gateways;
   const sight = new ScalingSight(caches, gateways, NOW).observe('uid-chat');

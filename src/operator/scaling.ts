@@ -1,5 +1,6 @@
 /** How the operator acts on the scaler's decisions: which one a pass acts on, and the next step towards it. */
 import { effectiveSpec } from '../api/defaults.ts';
+import type { InferenceBatch } from '../api/generated/inference-batch.ts';
 import type { Deployment, Pod } from '../api/kubernetes.ts';
 import { Contention } from '../autoscaler/contention.ts';
 import type { Decision } from '../autoscaler/decide.ts';
@@ -9,7 +10,8 @@ import { Scaler } from '../autoscaler/scaler.ts';
 import { liveCount } from '../autoscaler/live-count.ts';
 import type { Standing } from '../autoscaler/standing.ts';
 import type { KubeClient } from '../kube/client.ts';
-import type { Logger, ObjectMeta } from '../kube/types.ts';
+import { parseKey, type Logger, type ObjectMeta } from '../kube/types.ts';
+import { concernedBy } from './batch-need.ts';
 import type { Caches } from './caches.ts';
 import type { Observation } from './gather.ts';
 import type { Gateways, GatewayWord } from './gateways.ts';
@@ -24,6 +26,8 @@ export interface Scaling {
   since: Date;
   /** A deployment was deleted. */
   forget(uid: string): void;
+  /** A batch came, went or has become another than `previous`. */
+  batchChanged(batch: InferenceBatch, previous?: InferenceBatch): void;
 }
 
 /** Returns the scaler over `caches` and what the gateways say; it is to be started. */
@@ -53,7 +57,13 @@ export function createScaling(options: {
   const forget = (uid: string): void => {
     for (const memory of [sight, contention, scaler]) memory.forget(uid);
   };
-  return { scaler, contention, since, forget };
+  const batchChanged = (batch: InferenceBatch, previous?: InferenceBatch): void => {
+    for (const key of concernedBy(batch, previous)) {
+      const uid = caches.inferenceDeployments.get(parseKey(key))?.metadata.uid;
+      if (uid !== undefined) scaler.batchesChanged(uid);
+    }
+  };
+  return { scaler, contention, since, forget, batchChanged };
 }
 
 export interface ScalingContext {

@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { KubeClient } from '../../src/kube/client.ts';
 import type { TokenRequestSpec } from '../../src/kube/client-options.ts';
 import { eventually } from '../support/eventually.ts';
-import { createAccounts, createGatewayPod, removeGatewayPod } from '../support/gateway-pod.ts';
+import { createAccounts, createGatewayPod, removePod } from '../support/process-pods.ts';
 import { clientOf, sharedKubeconfig } from '../support/kube.ts';
 import { REPOSITORY } from '../support/operator-process.ts';
 import { installApi } from '../support/product.ts';
@@ -51,7 +51,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   kubectl('delete', '-f', POLICY);
-  for (const { name } of pods) await removeGatewayPod(admin, name);
+  for (const { name } of pods) await removePod(admin, name);
   await gateway.close();
   await admin.close();
 });

@@ -13,25 +13,18 @@ import { createApiKey } from '../support/api-key.ts';
 import { ownAddress, writeEndpoints, type TestReplica } from '../support/endpoints.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeKubelet, servingStatus } from '../support/fake-kubelet.ts';
-import { createAccounts, createGatewayPod, removeGatewayPod, terminate } from '../support/gateway-pod.ts';
-import { GatewayProcess } from '../support/gateway-process.ts';
+import { createAccounts, removePod, startGatewayInPod, terminate, type GatewayInPod } from '../support/process-pods.ts';
 import { clientOf, createNamespace, sharedKubeconfig } from '../support/kube.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
 import { GATEWAY_ACCOUNT, installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
 import { createDeployment, readyReason } from '../support/scenario.ts';
 import { spawnSimulator, type SimulatorProcess } from '../vllm-sim/child.ts';
 
-interface Gateway {
-  name: string;
-  process: GatewayProcess;
-  url: string;
-}
-
 let client: KubeClient;
 let operatorProxy: FaultProxy;
 let gatewayProxy: FaultProxy;
 let operator: OperatorProcess;
-let gateways: [Gateway, Gateway];
+let gateways: [GatewayInPod, GatewayInPod];
 let kubelet: FakeKubelet;
 let engine: SimulatorProcess;
 let enginePort: number;
@@ -65,7 +58,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all([operator.end(), ...gateways.map(({ process }) => process.end('SIGKILL'))]);
-  for (const { name } of gateways) await removeGatewayPod(client, name);
+  for (const { name } of gateways) await removePod(client, name);
   engine.child.kill('SIGKILL');
   await engine.ended;
   await kubelet.stop();
@@ -79,14 +72,9 @@ function startOperator(identity: string): OperatorProcess {
   return OperatorProcess.start({ kubeconfig: operatorProxy.kubeconfig, identity, environment });
 }
 
-async function startGateway(name: string, ip: string): Promise<Gateway> {
-  const environment = await createGatewayPod(client, name, ip);
-  const process = GatewayProcess.start(gatewayProxy.kubeconfig, {
-    ...environment,
-    INFER_CHANNEL_PORT: String(channelPort),
-    INFER_LEAVE_SECONDS: '1',
-  });
-  return { name, process, url: await process.serving() };
+async function startGateway(name: string, ip: string): Promise<GatewayInPod> {
+  const environment = { INFER_CHANNEL_PORT: String(channelPort), INFER_LEAVE_SECONDS: '1' };
+  return await startGatewayInPod(client, { kubeconfig: gatewayProxy.kubeconfig, name, ip, environment });
 }
 
 /** The value of a metric of the operator; of a deployment's where one is named. */
@@ -99,7 +87,7 @@ async function metric(of: OperatorProcess, name: string, deployment?: string): P
 }
 
 /** Sends a chat request through a gateway. */
-function ask({ url }: Gateway, model: string, body: object = {}, signal?: AbortSignal): Promise<Response> {
+function ask({ url }: GatewayInPod, model: string, body: object = {}, signal?: AbortSignal): Promise<Response> {
   return fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', authorization: `Bearer ${key}` },
@@ -109,7 +97,7 @@ function ask({ url }: Gateway, model: string, body: object = {}, signal?: AbortS
 }
 
 /** Begins a stream and returns, once its first bytes came, how to read it to its end. */
-async function stream(gateway: Gateway, model: string, tokens: number): Promise<() => Promise<string>> {
+async function stream(gateway: GatewayInPod, model: string, tokens: number): Promise<() => Promise<string>> {
   const response = await ask(gateway, model, { stream: true, max_tokens: tokens, ignore_eos: true });
   const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
   if (!response.ok || reader === undefined) throw new Error(`the stream did not begin: ${response.status}`);
@@ -271,7 +259,7 @@ describe('who is heard', () => {
     );
     expect(await ending()).toMatch(/\[DONE\]\s*$/);
     expect(await gateways[1].process.exit).toBe(0);
-    await removeGatewayPod(client, 'gateway-2');
+    await removePod(client, 'gateway-2');
     await eventually(async () => expect(await metric(operator, 'infer_channel_gateways')).toBe(1));
     gateways[1] = await startGateway('gateway-2', '127.0.1.2');
     await eventually(async () => expect(await metric(operator, 'infer_channel_gateways')).toBe(2), 60_000);

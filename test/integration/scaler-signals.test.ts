@@ -14,8 +14,7 @@ import { startFaultProxy, type FaultProxy } from '../faults/proxy.ts';
 import { createApiKey } from '../support/api-key.ts';
 import { ownAddress, writeEndpoints } from '../support/endpoints.ts';
 import { eventually } from '../support/eventually.ts';
-import { createAccounts, createGatewayPod, removeGatewayPod } from '../support/gateway-pod.ts';
-import { GatewayProcess } from '../support/gateway-process.ts';
+import { createAccounts, removePod, startGatewayInPod, type GatewayInPod } from '../support/process-pods.ts';
 import { clientOf, createNamespace, MemoryLogger, sharedKubeconfig } from '../support/kube.ts';
 import { GATEWAY_ACCOUNT, installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
 import { INSTALL } from '../support/resources.ts';
@@ -33,7 +32,7 @@ let operatorProxy: FaultProxy;
 let gatewayProxy: FaultProxy;
 let caches: Caches;
 let leader: Gateways;
-let gateways: { process: GatewayProcess; url: string }[];
+let gateways: GatewayInPod[];
 let engine: SimulatorProcess;
 let uid: string;
 let key: string;
@@ -59,12 +58,8 @@ beforeAll(async () => {
   const [channelPort = 0] = await freePorts(1, '127.0.0.1');
   gateways = await Promise.all(
     GATEWAYS.map(async ({ name, ip }) => {
-      const environment = await createGatewayPod(client, name, ip);
-      const started = GatewayProcess.start(gatewayProxy.kubeconfig, {
-        ...environment,
-        INFER_CHANNEL_PORT: String(channelPort),
-      });
-      return { process: started, url: await started.serving() };
+      const environment = { INFER_CHANNEL_PORT: String(channelPort) };
+      return await startGatewayInPod(client, { kubeconfig: gatewayProxy.kubeconfig, name, ip, environment });
     }),
   );
   await lead(channelPort);
@@ -76,7 +71,7 @@ afterAll(async () => {
   await leader.stop();
   await Promise.all(Object.values(caches).map((informer) => informer.stop()));
   await Promise.all(gateways.map(({ process: started }) => started.end('SIGKILL')));
-  for (const { name } of GATEWAYS) await removeGatewayPod(client, name);
+  for (const { name } of GATEWAYS) await removePod(client, name);
   engine.child.kill('SIGKILL');
   await engine.ended;
   await operatorClient.close();
@@ -174,7 +169,7 @@ test('a gateway that was killed makes the traffic unknown, until its pod has gon
   await sampleUntil((sample) => expect(sample).toBeUndefined());
   expect((await ask(first.url, 1)).status).toBe(200);
   expect(leader.takeSample(uid)).toBeUndefined();
-  await removeGatewayPod(client, GATEWAYS[1]?.name ?? '');
+  await removePod(client, GATEWAYS[1]?.name ?? '');
   // What the other counted meanwhile is not lost.
   await sampleUntil((sample) => expect(sample).toMatchObject({ arrivals: 1, inFlight: 0 }));
 }, 120_000);

@@ -17,19 +17,12 @@ import { startLoad, type RunningLoad } from '../load/load.ts';
 import { createApiKey } from '../support/api-key.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeKubelet, servingStatus, unschedulableStatus } from '../support/fake-kubelet.ts';
-import { createAccounts, createGatewayPod, removeGatewayPod } from '../support/gateway-pod.ts';
-import { GatewayProcess } from '../support/gateway-process.ts';
+import { createAccounts, removePod, startGatewayInPod, type GatewayInPod } from '../support/process-pods.ts';
 import { clientOf, createNamespace, MemoryLogger, sharedKubeconfig } from '../support/kube.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
 import { GATEWAY_ACCOUNT, installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
 import { ReplicaEngines } from '../support/replica-engines.ts';
 import { createDeployment, readyReason } from '../support/scenario.ts';
-
-interface Gateway {
-  name: string;
-  process: GatewayProcess;
-  url: string;
-}
 
 /** Two requests at a time, of 16 tokens in a third of a second: six a second. */
 const ENGINE = {
@@ -42,7 +35,7 @@ let client: KubeClient;
 let operatorProxy: FaultProxy;
 let gatewayProxy: FaultProxy;
 let operator: OperatorProcess;
-let gateways: [Gateway, Gateway];
+let gateways: [GatewayInPod, GatewayInPod];
 let kubelet: FakeKubelet;
 let engines: ReplicaEngines;
 let channelPort: number;
@@ -88,7 +81,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all([operator.end(), ...gateways.map(({ process }) => process.end('SIGKILL'))]);
-  for (const { name } of gateways) await removeGatewayPod(client, name);
+  for (const { name } of gateways) await removePod(client, name);
   await resources.stop();
   await engines.stop();
   await kubelet.stop();
@@ -107,14 +100,9 @@ function startOperator(identity: string): OperatorProcess {
   return OperatorProcess.start({ kubeconfig: operatorProxy.kubeconfig, identity, environment });
 }
 
-async function startGateway(name: string, ip: string): Promise<Gateway> {
-  const environment = await createGatewayPod(client, name, ip);
-  const process = GatewayProcess.start(gatewayProxy.kubeconfig, {
-    ...environment,
-    INFER_CHANNEL_PORT: String(channelPort),
-    INFER_LEAVE_SECONDS: '1',
-  });
-  return { name, process, url: await process.serving() };
+async function startGateway(name: string, ip: string): Promise<GatewayInPod> {
+  const environment = { INFER_CHANNEL_PORT: String(channelPort), INFER_LEAVE_SECONDS: '1' };
+  return await startGatewayInPod(client, { kubeconfig: gatewayProxy.kubeconfig, name, ip, environment });
 }
 
 async function gatewaysHeard(of: OperatorProcess): Promise<number> {
@@ -242,7 +230,7 @@ describe('under load', () => {
     const second = gateways[1];
     second.process.signal('SIGTERM');
     await second.process.exit;
-    await removeGatewayPod(client, second.name);
+    await removePod(client, second.name);
     gateways[1] = await startGateway('scaling-2', '127.0.2.2');
     // A whole stabilisation window in which the count could have gone down.
     await delay(20_000);

@@ -6,12 +6,16 @@ import { LoggedProcess } from './logged-process.ts';
 const ENTRY = join(resolve(import.meta.dirname, '../..'), 'src/gateway/main.ts');
 
 export class GatewayProcess extends LoggedProcess {
-  /** Starts a gateway that finds the API server by this kubeconfig, and returns at once. Its ports are free ones. */
-  static start(kubeconfig: string, environment: Record<string, string> = {}): GatewayProcess {
-    return new GatewayProcess(ENTRY, {
+  /**
+   * Starts a gateway that finds the API server by this kubeconfig, from its sources or another `entry`, and returns at once.
+   * Its ports are free ones.
+   */
+  static start(kubeconfig: string, environment: Record<string, string> = {}, entry = ENTRY): GatewayProcess {
+    return new GatewayProcess(entry, {
       KUBECONFIG: kubeconfig,
       INFER_API_PORT: '0',
       INFER_PORT: '0',
+      INFER_INTERNAL_PORT: '0',
       INFER_LEAVE_SECONDS: '0',
       ...environment,
     });

@@ -7,7 +7,7 @@ import { Registry as MetricsRegistry } from 'prom-client';
 import type { GatewayLimits } from '../../src/gateway/limits.ts';
 import { GatewayMetrics } from '../../src/gateway/metrics.ts';
 import { LoadTracker } from '../../src/gateway/load/tracker.ts';
-import { createGateway } from '../../src/gateway/server.ts';
+import { createGateway, type GatewayOptions } from '../../src/gateway/server.ts';
 import type {
   AuthenticatedKey,
   Authenticator,
@@ -21,6 +21,9 @@ import type {
 
 export const KEY = 'sk-test';
 export const VIEW_KEY = 'sk-view';
+export const FILES_KEY = 'sk-files';
+
+const IDLE = { inFlight: 0, batchInFlight: 0, outstandingTokens: 0 };
 
 /** A deployment whose replicas come and go by set(). */
 export class FakeDeployment implements Deployment {
@@ -48,7 +51,7 @@ export class FakeDeployment implements Deployment {
 
   add(origin: string, serving = true): Replica {
     const podUid = `pod-${this.all.length}`;
-    const replica: Replica = { podUid, origin, serving, draining: false, inFlight: 0, outstandingTokens: 0 };
+    const replica: Replica = { podUid, origin, serving, draining: false, ...IDLE };
     this.all.push(replica);
     this.#tell();
     return replica;
@@ -98,6 +101,7 @@ const authenticator: Authenticator = {
   authenticate(authorization) {
     if (authorization === `Bearer ${KEY}`) return key('test', ['inference']);
     if (authorization === `Bearer ${VIEW_KEY}`) return key('view', ['view']);
+    if (authorization === `Bearer ${FILES_KEY}`) return key('files', ['files']);
     return undefined;
   },
 };
@@ -107,6 +111,8 @@ export interface RunningGateway {
   readonly url: string;
   readonly metrics: MetricsRegistry;
   readonly load: LoadTracker;
+  /** Listens for the batch process on 127.0.0.1; returns the port. */
+  listenInternal(): Promise<number>;
   /** All that was logged, at every level. */
   log(): string;
   close(graceMs?: number): Promise<void>;
@@ -116,16 +122,22 @@ function served(deployment: Deployment, id: string): ServedModel {
   return { id, deployment, engineModel: deployment.name, parent: undefined };
 }
 
-/** Starts a gateway that knows these deployments, all in the namespace of the keys. */
+/**
+ * Starts a gateway that knows these deployments, all in the namespace of the keys; `more` is what stands beside it: a batch
+ * process, or an end for its internal port.
+ */
 export async function startGateway(
   deployments: readonly Deployment[],
   limits: Partial<GatewayLimits> = {},
+  more: Pick<GatewayOptions, 'batch' | 'internal'> = {},
 ): Promise<RunningGateway> {
   const registry: Registry = {
     resolve: ({ namespace }, model) => {
       const found = deployments.find(({ name }) => name === model || `${namespace}/${name}` === model);
       return found && served(found, model);
     },
+    find: (namespace, name) =>
+      deployments.find((deployment) => deployment.namespace === namespace && deployment.name === name),
     list: () => deployments.map((deployment) => served(deployment, deployment.name)),
   };
   const metrics = new MetricsRegistry();
@@ -140,12 +152,14 @@ export async function startGateway(
     metrics: new GatewayMetrics(metrics),
     load,
     limits,
+    ...more,
   });
   const port = await gateway.listen(0);
   return {
     url: `http://127.0.0.1:${port}`,
     metrics,
     load,
+    listenInternal: () => gateway.listenInternal(0, '127.0.0.1'),
     log: () => log,
     close: (graceMs = 0) => gateway.close(graceMs),
   };

@@ -1,5 +1,6 @@
 /** Infer on a test cluster: images, manifests, and waiting until the operator runs. */
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { loadImages } from '../cluster/cluster.ts';
 import type { Cluster } from '../cluster/cluster-types.ts';
 import { imagesOf, withArchives, withImages } from '../cluster/dev-images.ts';
@@ -10,7 +11,7 @@ import { UserError } from '../cluster/user-error.ts';
 import { waitFor } from '../cluster/wait.ts';
 
 const OVERLAY = 'manifests/overlays/dev';
-const DEPLOYMENTS = ['infer-operator', 'infer-gateway', 'hub-sim'];
+const DEPLOYMENTS = ['infer-operator', 'infer-gateway', 'infer-batch', 'hub-sim'];
 
 /** Returns the overlay's manifests with images that the cluster has by then, or can pull where it is the user's own. */
 async function prepareManifests(cluster: Cluster, progress: (line: string) => void): Promise<string> {
@@ -23,6 +24,31 @@ async function prepareManifests(cluster: Cluster, progress: (line: string) => vo
   progress('loading the images into the cluster');
   await loadImages(cluster, archives);
   return withArchives(await render(), archives);
+}
+
+/** A local cluster provisions no volumes; its nodes share this machine's disk, so that the files are on each of them. */
+async function provideFilesVolume(cluster: Cluster): Promise<void> {
+  if (cluster.kind !== 'local') return;
+  const path = join(dirname(cluster.kubeconfig), 'files');
+  await mkdir(path, { recursive: true });
+  const volume = {
+    apiVersion: 'v1',
+    kind: 'PersistentVolume',
+    metadata: { name: 'infer-files' },
+    spec: {
+      capacity: { storage: '50Gi' },
+      accessModes: ['ReadWriteOnce'],
+      persistentVolumeReclaimPolicy: 'Retain',
+      claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace: 'infer-system', name: 'infer-files' },
+      local: { path },
+      nodeAffinity: {
+        required: {
+          nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'Exists' }] }],
+        },
+      },
+    },
+  };
+  await kubectl(cluster, ['apply', '--server-side', '--force-conflicts', '-f', '-'], JSON.stringify(volume));
 }
 
 /** Waits for `step`; throws a UserError that names the command to look with when it does not succeed in time. */
@@ -41,10 +67,11 @@ async function waitOrExplain(
 /**
  * Installs Infer and its stand-ins (the overlay `dev`) from the images of this checkout, or from those of the
  * environment (see imagesOf) on the user's own cluster; safe to repeat, also while the API server restarts.
- * Throws a UserError with what kubectl said when operator and gateways do not run within minutes.
+ * Throws a UserError with what kubectl said when its processes do not run within minutes.
  */
 export async function installInfer(cluster: Cluster, progress: (line: string) => void): Promise<void> {
   const manifests = await prepareManifests(cluster, progress);
+  await provideFilesVolume(cluster);
   progress(`installing Infer: kubectl apply -k ${OVERLAY}`);
   await waitOrExplain(cluster, {
     what: `applying ${OVERLAY}`,
@@ -52,7 +79,7 @@ export async function installInfer(cluster: Cluster, progress: (line: string) =>
     timeoutMs: 60_000,
     look: ['get', '--raw', '/readyz?verbose'],
   });
-  progress('waiting for operator and gateways');
+  progress('waiting for operator, gateways and the batch process');
   for (const deployment of DEPLOYMENTS) {
     const status = ['rollout', 'status', `deployment/${deployment}`, '--timeout=60s'];
     await waitOrExplain(cluster, {

@@ -11,12 +11,15 @@ import { hardwareProfile, INSTALL } from './resources.ts';
 /** The processes' ServiceAccounts, for the fault proxy to impersonate: tests then run with the shipped rights. */
 export const OPERATOR_ACCOUNT = serviceAccount('infer-operator');
 export const GATEWAY_ACCOUNT = serviceAccount('infer-gateway');
+export const BATCH_ACCOUNT = serviceAccount('infer-batch');
 
 const RIGHTS = [
   'manifests/overlays/cluster/operator-role.yaml',
   'manifests/overlays/cluster/gateway-role.yaml',
+  'manifests/overlays/cluster/batch-role.yaml',
   'manifests/base/operator-own-namespace.yaml',
   'manifests/base/gateway-own-namespace.yaml',
+  'manifests/base/batch-own-namespace.yaml',
 ];
 
 function serviceAccount(name: string): { user: string; groups: string[] } {
@@ -26,7 +29,7 @@ function serviceAccount(name: string): { user: string; groups: string[] } {
   };
 }
 
-/** Installs what operator and gateway need on the control plane of `kubeconfig`; safe to repeat. */
+/** Installs what the processes need on the control plane of `kubeconfig`; safe to repeat. */
 export async function installApi(client: KubeClient, kubeconfig: string, kubectl: string): Promise<void> {
   const apply = (path: string): void => {
     const where = ['--kubeconfig', kubeconfig];

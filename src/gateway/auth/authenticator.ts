@@ -55,21 +55,24 @@ function hasSecret({ digest: stored, key }: Prepared, secret: string): boolean {
   return stored.length === digest.length && timingSafeEqual(stored, digest);
 }
 
-function isValid({ spec }: APIKey, now: Date): boolean {
+/** Returns whether a key may be used now: it is neither disabled nor over. */
+export function isValid({ spec }: APIKey, now: Date): boolean {
   if (spec.disabled === true) return false;
   // A time that cannot be read is NaN, and compares as over.
   return spec.expiresAt === undefined || now.getTime() < Date.parse(spec.expiresAt);
 }
 
-function prepare({ metadata, spec }: APIKey): Prepared {
+function prepare(resource: APIKey): Prepared {
+  return { digest: Buffer.from(resource.spec.hash.replace(/^sha256:/, ''), 'hex'), key: keyOfResource(resource) };
+}
+
+/** Returns the key that a resource is of, valid or not. */
+export function keyOfResource({ metadata, spec }: APIKey): AuthenticatedKey {
   const scopes: readonly Scope[] = spec.scopes ?? ['inference'];
   return {
-    digest: Buffer.from(spec.hash.replace(/^sha256:/, ''), 'hex'),
-    key: {
-      keyId: spec.keyId,
-      namespace: metadata.namespace ?? '',
-      name: metadata.name,
-      scopes: new Set(scopes.includes('admin') ? ALL_SCOPES : scopes),
-    },
+    keyId: spec.keyId,
+    namespace: metadata.namespace ?? '',
+    name: metadata.name,
+    scopes: new Set(scopes.includes('admin') ? ALL_SCOPES : scopes),
   };
 }

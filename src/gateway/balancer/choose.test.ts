@@ -10,6 +10,7 @@ function replica(podUid: string, state: Partial<Replica> = {}): Replica {
     serving: true,
     draining: false,
     inFlight: 0,
+    batchInFlight: 0,
     outstandingTokens: 0,
     ...state,
   };

@@ -2,6 +2,7 @@
 import { observe, type Counts } from '../../channel/histogram.ts';
 import type { DeploymentReport, EngineReport, ReplicaReport } from '../../channel/messages.ts';
 import type { Deployment, EngineReading } from '../types.ts';
+import { BatchRequest } from './batch-request.ts';
 
 /** Older than this what an engine said is not repeated. */
 const ENGINE_TOLD_MS = 15_000;
@@ -12,8 +13,28 @@ const ENGINE_TOLD_MS = 15_000;
  */
 export type RequestEnd = 'completed' | 'failed' | 'cancelled';
 
-/** One request while it lasts. Times are in milliseconds of one clock. */
-export class RequestLoad {
+/** What the course of a request tells. Times are in milliseconds of one clock. */
+export interface RequestTrack {
+  /** It waits for a replica from now on. */
+  held(now: number): void;
+  /** A replica works on it. */
+  servedBy(podUid: string): void;
+  /** The first bytes of its answer came. */
+  firstByte(now: number): void;
+  /** It is over; a second call does nothing. */
+  end(how: RequestEnd, now: number): void;
+}
+
+/** What there is at a moment. */
+export interface Standing {
+  readonly onlineHeld: number;
+  readonly batchHeld: number;
+  /** Since the last request of a client ended; 0 while there is one. */
+  readonly onlineIdleMs: number;
+}
+
+/** One request of a client while it lasts. */
+export class RequestLoad implements RequestTrack {
   readonly startedAt: number;
   /** The pod that works on it; undefined while it waits. */
   podUid: string | undefined;
@@ -24,23 +45,19 @@ export class RequestLoad {
     this.startedAt = startedAt;
   }
 
-  /** It waits for a replica from now on. */
   held(now: number): void {
     this.#load.held(this, now);
   }
 
-  /** A replica works on it. */
   servedBy(podUid: string): void {
     this.podUid = podUid;
     this.#load.served(this);
   }
 
-  /** The first bytes of its answer came. */
   firstByte(now: number): void {
     this.#load.firstByte(now - this.startedAt);
   }
 
-  /** It is over; a second call does nothing. */
   end(how: RequestEnd, now: number): void {
     this.#load.ended(this, how, now);
   }
@@ -60,16 +77,21 @@ export class DeploymentLoad {
   readonly #latency: Counts = new Map();
   readonly #firstByte: Counts = new Map();
   #arrivals = 0;
+  #batchActive = 0;
+  #batchHeld = 0;
+  /** Since then no request of a client is under way. */
+  #idleSince: number;
 
-  /** `onChange` is called with each change; urgent is one that should be told at once. */
-  constructor(deployment: Deployment, onChange: (load: DeploymentLoad, urgent: boolean) => void) {
+  /** `idleSince` is when counting began; `onChange` is called with each change; urgent is one that should be told at once. */
+  constructor(deployment: Deployment, idleSince: number, onChange: (load: DeploymentLoad, urgent: boolean) => void) {
     this.deployment = deployment;
+    this.#idleSince = idleSince;
     this.#onChange = onChange;
   }
 
   /** Whether the next report differs from the last even without another change: ages grow, marks must be repeated. */
   get active(): boolean {
-    return this.#active.size > 0 || this.deployment.replicas().some(({ draining }) => draining);
+    return this.#active.size + this.#batchActive > 0 || this.deployment.replicas().some(({ draining }) => draining);
   }
 
   /** Counts a request that arrives. */
@@ -79,6 +101,24 @@ export class DeploymentLoad {
     this.#arrivals += 1;
     this.#onChange(this, false);
     return request;
+  }
+
+  /** Takes a request of a batch, which the report counts on its replica and nowhere else: drains rest on that. */
+  arriveBatch(): RequestTrack {
+    return new BatchRequest(({ active, held }) => {
+      this.#batchActive += active;
+      this.#batchHeld += held;
+      this.#onChange(this, false);
+    });
+  }
+
+  /** Returns what there is at `now`. */
+  standing(now: number): Standing {
+    return {
+      onlineHeld: this.#held.size,
+      batchHeld: this.#batchHeld,
+      onlineIdleMs: this.#active.size > 0 ? 0 : now - this.#idleSince,
+    };
   }
 
   held(request: RequestLoad, now: number): void {
@@ -99,6 +139,7 @@ export class DeploymentLoad {
   ended(request: RequestLoad, how: RequestEnd, now: number): void {
     if (!this.#active.delete(request)) return;
     this.#held.delete(request);
+    if (this.#active.size === 0) this.#idleSince = now;
     this.#ends[how] += 1;
     if (how === 'completed') observe(this.#latency, now - request.startedAt);
     this.#onChange(this, false);
@@ -128,12 +169,14 @@ export class DeploymentLoad {
 
   /** The count on the replica is exact from the moment a request is given to it: drains rest on it. */
   #replicas(oldest: ReadonlyMap<string, number>, now: number): ReplicaReport[] {
-    return this.deployment.replicas().flatMap(({ podUid, inFlight, outstandingTokens, draining, engine }) => {
+    return this.deployment.replicas().flatMap((replica) => {
+      const { podUid, inFlight, batchInFlight, outstandingTokens, draining, engine } = replica;
       const told = engine && engineReport(engine, now);
       if (inFlight === 0 && !draining && told === undefined) return [];
       return {
         podUid,
         inFlight,
+        ...(batchInFlight > 0 && { batchInFlight }),
         tokens: Math.round(outstandingTokens),
         oldestMs: oldest.get(podUid) ?? 0,
         draining,

@@ -2,13 +2,15 @@
 import type { ReportSource } from '../../channel/server.ts';
 import type { DeploymentReport } from '../../channel/messages.ts';
 import type { Deployment } from '../types.ts';
-import { DeploymentLoad, type RequestLoad } from './deployment-load.ts';
+import { DeploymentLoad, type RequestTrack, type Standing } from './deployment-load.ts';
 
 /** For this long after its last change a deployment is looked at for each report: reports to all leaders have it then. */
 const RECENT_MS = 60_000;
 
 export class LoadTracker implements ReportSource {
   readonly #now: () => number;
+  /** When counting began. */
+  readonly #since: number;
   readonly #loads = new Map<Deployment, DeploymentLoad>();
   /** Those that changed within RECENT_MS or are active. */
   readonly #recent = new Set<DeploymentLoad>();
@@ -19,11 +21,24 @@ export class LoadTracker implements ReportSource {
   /** `now` is a clock in milliseconds that never goes back. */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
+    this.#since = now();
   }
 
   /** Counts a request that arrives for the deployment. */
-  arrive(deployment: Deployment): RequestLoad {
+  arrive(deployment: Deployment): RequestTrack {
     return this.#loadOf(deployment).arrive(this.#now());
+  }
+
+  /** Takes a request of a batch. */
+  arriveBatch(deployment: Deployment): RequestTrack {
+    return this.#loadOf(deployment).arriveBatch();
+  }
+
+  /** Returns what there is of the deployment now. */
+  standing(deployment: Deployment): Standing {
+    const now = this.#now();
+    const idle = { onlineHeld: 0, batchHeld: 0, onlineIdleMs: now - this.#since };
+    return this.#loads.get(deployment)?.standing(now) ?? idle;
   }
 
   /** Has the deployment reported although it has no requests: its replicas' marks changed. */
@@ -65,7 +80,7 @@ export class LoadTracker implements ReportSource {
   #loadOf(deployment: Deployment): DeploymentLoad {
     let load = this.#loads.get(deployment);
     if (load === undefined) {
-      load = new DeploymentLoad(deployment, (changed, urgent) => this.#changed(changed, urgent));
+      load = new DeploymentLoad(deployment, this.#since, (changed, urgent) => this.#changed(changed, urgent));
       this.#loads.set(deployment, load);
     }
     return load;

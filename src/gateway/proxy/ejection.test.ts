@@ -11,6 +11,7 @@ function replicas(...serving: boolean[]): [Replica, Replica, ...Replica[]] {
     serving: value,
     draining: false,
     inFlight: 0,
+    batchInFlight: 0,
     outstandingTokens: 0,
   }));
   return made as unknown as [Replica, Replica, ...Replica[]];

@@ -5,7 +5,7 @@ import { readLoadHeader } from '../engine/load-header.ts';
 import { EngineScraper } from '../engine/scraper.ts';
 import { shuttingDown } from '../errors.ts';
 import type { GatewayLimits } from '../limits.ts';
-import type { RequestEnd, RequestLoad } from '../load/deployment-load.ts';
+import type { RequestEnd, RequestTrack } from '../load/deployment-load.ts';
 import type { LoadTracker } from '../load/tracker.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { Deployment, Replica, ReplicaPicker } from '../types.ts';
@@ -27,6 +27,8 @@ const KEEP_ALIVE_MS = 4_000;
 export interface ForwardRequest extends Omit<UpstreamRequest, 'origin'> {
   readonly deployment: Deployment;
   readonly estimatedTokens: number;
+  /** It is of a batch: behind those of clients, in no target, and tried again by whoever runs the batch. */
+  readonly batch: boolean;
 }
 
 /** One request on its way, with what its retries need to know. */
@@ -34,7 +36,7 @@ interface Course {
   readonly request: ForwardRequest;
   readonly client: ClientResponse;
   readonly budget: RetryBudget;
-  readonly load: RequestLoad;
+  readonly load: RequestTrack;
   /** Pod UIDs that failed it. */
   readonly avoid: Set<string>;
   retries: number;
@@ -98,7 +100,7 @@ export class Forwarder {
     this.#budgets.set(uid, budget);
     const leave = budget.enter();
     this.#clients.add(client);
-    const load = this.#load.arrive(request.deployment);
+    const load = request.batch ? this.#load.arriveBatch(request.deployment) : this.#load.arrive(request.deployment);
     const course: Course = {
       request,
       client,
@@ -145,7 +147,9 @@ export class Forwarder {
       if (outcome.kind === 'complete') return 'completed';
       if (outcome.kind === 'client-gone') return 'cancelled';
       const verdict = judge(outcome, { model: course.request.clientModel, bodyBytes: this.#limits.bodyBytes });
-      this.#remember(lease.replica, verdict);
+      // A request that an engine has a bug with comes again and again with its batch, and must not take replicas from clients.
+      const ofRequest = course.request.batch && verdict.reason === 'engine_error';
+      if (!ofRequest) this.#remember(lease.replica, verdict);
       if (client.answerBegun) {
         this.#metrics.broken(course.request.deployment, verdict.reason);
         client.sendError(verdict.error);
@@ -170,7 +174,7 @@ export class Forwarder {
       load.firstByte(now);
       const engine = attempt.loadHeader && readLoadHeader(attempt.loadHeader, replica.engine, now);
       if (engine) replica.engine = engine;
-      this.#metrics.firstByte(request.deployment, request.stream, (now - started) / 1000);
+      if (!request.batch) this.#metrics.firstByte(request.deployment, request.stream, (now - started) / 1000);
     };
     this.#scraper.begin(request.deployment, replica);
     const unwatch = this.#monitor.watch(replica, () => attempt.cancel({ kind: 'failed', reason: 'unresponsive' }));
@@ -185,7 +189,7 @@ export class Forwarder {
 
   async #takeReplica(course: Course): Promise<Lease | undefined> {
     const { request, client, avoid } = course;
-    const { deployment, estimatedTokens, clientModel } = request;
+    const { deployment, estimatedTokens, batch, clientModel } = request;
     if (client.ended !== undefined) return undefined;
     const free = this.#queue.tryTake(deployment, request, avoid);
     if (free !== undefined) return free;
@@ -193,12 +197,13 @@ export class Forwarder {
       deployment,
       model: clientModel,
       estimatedTokens,
+      batch,
       avoid,
       signal: client.signal,
       holdTimeoutMs: this.#holdTimeoutMs(course),
     };
     const started = performance.now();
-    const endHold = this.#metrics.hold(deployment);
+    const endHold = this.#metrics.hold(deployment, batch);
     course.load.held(started);
     if (request.stream) client.startHeartbeats(this.#limits.heartbeatMs);
     try {
@@ -221,7 +226,7 @@ export class Forwarder {
 
   async #mayRetry(course: Course, replica: Replica, verdict: Verdict): Promise<boolean> {
     const { request, client, avoid } = course;
-    if (!verdict.retry || course.retries >= MAX_RETRIES || client.ended !== undefined) return false;
+    if (request.batch || !verdict.retry || course.retries >= MAX_RETRIES || client.ended !== undefined) return false;
     avoid.add(replica.podUid);
     const others = request.deployment.replicas().some(({ serving, podUid }) => serving && !avoid.has(podUid));
     if (!others && !verdict.hold) return false;

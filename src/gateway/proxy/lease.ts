@@ -8,8 +8,9 @@ export interface Lease {
 }
 
 /** Puts one request of about `tokens` tokens on the replica's count. */
-export function lease(replica: Replica, tokens: number): Lease {
+export function lease(replica: Replica, tokens: number, batch: boolean): Lease {
   replica.inFlight += 1;
+  if (batch) replica.batchInFlight += 1;
   replica.outstandingTokens += tokens;
   let held = true;
   return {
@@ -18,6 +19,7 @@ export function lease(replica: Replica, tokens: number): Lease {
       if (!held) return;
       held = false;
       replica.inFlight -= 1;
+      if (batch) replica.batchInFlight -= 1;
       replica.outstandingTokens -= tokens;
     },
   };

@@ -1,4 +1,4 @@
-import { topLevelValue } from '../checks/top-level-value.ts';
+import { topLevelValue } from '../../process/top-level-value.ts';
 
 /** Returns the body with another model; all other bytes stay as they are. */
 export function withModel(bytes: Buffer, model: string): Buffer {

@@ -17,7 +17,7 @@ afterEach(() => {
 
 function queue(heldRequests = 10): ReplicaQueue {
   const ejection = new Ejection({ ejectionFailures: 5, ejectionMs: 1000 });
-  return new ReplicaQueue(pick, ejection, { heldRequests, retryPauseMs: 2500 });
+  return new ReplicaQueue(pick, ejection, { heldRequests, heldBatchRequests: 1, retryPauseMs: 2500 });
 }
 
 function wish(deployment: FakeDeployment, more: Partial<ReplicaWish> = {}): ReplicaWish {
@@ -25,6 +25,7 @@ function wish(deployment: FakeDeployment, more: Partial<ReplicaWish> = {}): Repl
     deployment,
     model: 'tiny',
     estimatedTokens: 7,
+    batch: false,
     avoid: new Set(),
     signal: new AbortController().signal,
     holdTimeoutMs: 60_000,
@@ -96,4 +97,36 @@ test('a queue that is full refuses at once', async () => {
   await expect(waiting.wait(wish(deployment))).rejects.toMatchObject({ status: 503, code: 'queue_full' });
   deployment.add('http://a');
   expect(await first).toBeDefined();
+});
+
+test('requests of batches wait behind all others, in a line of their own', async () => {
+  const deployment = new FakeDeployment('tiny', ['http://a']);
+  const waiting = queue(1);
+  const avoid = new Set(['pod-0']);
+  const order: string[] = [];
+  const leave = new AbortController();
+  const online = waiting.wait(wish(deployment, { avoid, signal: leave.signal })).then(() => order.push('online'));
+  // A replica is free for it, but a request that came before it has none.
+  const first = waiting.wait(wish(deployment, { batch: true })).then(() => order.push('batch'));
+  expect(waiting.tryTake(deployment, wish(deployment, { batch: true }), new Set())).toBeUndefined();
+  await expect(waiting.wait(wish(deployment, { batch: true }))).rejects.toMatchObject({ code: 'queue_full' });
+  await expect(waiting.wait(wish(deployment))).rejects.toMatchObject({ code: 'queue_full' });
+  expect(order).toEqual([]);
+  await jest.advanceTimersByTimeAsync(2500);
+  await Promise.all([online, first]);
+  expect(order).toEqual(['online', 'batch']);
+  expect(deployment.all).toMatchObject([{ inFlight: 2, batchInFlight: 1, outstandingTokens: 14 }]);
+  expect(deployment.listeners).toBe(0);
+});
+
+test('requests of batches go on when the last client before them leaves', async () => {
+  const deployment = new FakeDeployment('tiny', ['http://a']);
+  const waiting = queue();
+  const leave = new AbortController();
+  const online = waiting.wait(wish(deployment, { avoid: new Set(['pod-0']), signal: leave.signal }));
+  const batch = waiting.wait(wish(deployment, { batch: true }));
+  leave.abort();
+  expect(await online).toBeUndefined();
+  expect((await batch)?.replica.podUid).toBe('pod-0');
+  expect(deployment.listeners).toBe(0);
 });

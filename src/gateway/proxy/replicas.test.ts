@@ -26,7 +26,7 @@ describe('without a serving replica', () => {
       answers.push(post(gateway, CHAT, chat('tiny', { user: String(index) })));
       await eventually(async () =>
         expect(await gateway.metrics.metrics()).toContain(
-          `infer_gateway_requests_held{namespace="default",deployment="tiny"} ${index + 1}`,
+          `infer_gateway_requests_held{class="online",namespace="default",deployment="tiny"} ${index + 1}`,
         ),
       );
     }

@@ -19,9 +19,12 @@ declare module 'fastify' {
 /** The three addresses of the one API. */
 export const BASES = ['/v1', '/api/v2/external/v1', '/api/v2/external'] as const;
 
+/** What runs before any of a body is read; it refuses with an error. */
+export type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: GatewayError) => void) => void;
+
 /** Returns the hook that lets only keys with one of these scopes pass, before any of the body is read. */
-export function authorize(authenticator: Authenticator, route: string, scopes: readonly [Scope, ...Scope[]]) {
-  return (request: FastifyRequest, _: FastifyReply, done: (error?: GatewayError) => void): void => {
+export function authorize(authenticator: Authenticator, route: string, scopes: readonly [Scope, ...Scope[]]): Hook {
+  return (request, _, done) => {
     request.context.route = route;
     const { authorization } = request.headers;
     const key = authenticator.authenticate(authorization, new Date());

@@ -10,7 +10,7 @@ import { ClientResponse } from '../proxy/client-response.ts';
 import type { Forwarder, ForwardRequest } from '../proxy/forwarder.ts';
 import { withModel } from '../proxy/model-name.ts';
 import type { Authenticator, Registry } from '../types.ts';
-import { authorize, BASES, keyOf } from './context.ts';
+import { authorize, BASES, keyOf, type Hook } from './context.ts';
 
 interface Route {
   /** Behind a base of ours and behind the engine's `/v1`. */
@@ -28,18 +28,36 @@ const ROUTES: readonly Route[] = [
 
 interface Parts {
   readonly registry: Registry;
-  readonly authenticator: Authenticator;
   readonly forwarder: Forwarder;
   readonly limits: GatewayLimits;
   readonly onError: (error: unknown) => void;
 }
 
-/** Adds the routes under every base. */
-export function addInferenceRoutes(app: FastifyInstance, parts: Parts): void {
-  const bodies = new BodyBudget(parts.limits.totalBodyBytes);
+/** Adds the routes for clients under every base. */
+export function addInferenceRoutes(app: FastifyInstance, parts: Parts & { authenticator: Authenticator }): void {
+  const authorized = (route: Route): Hook => authorize(parts.authenticator, route.name, ['inference']);
+  addRoutes(app, { ...parts, authorized, bases: BASES, batch: false, bodies: parts.limits.totalBodyBytes });
+}
+
+/** Adds the routes for requests of batches, of whoever `authorized` lets pass. */
+export function addBatchInferenceRoutes(app: FastifyInstance, parts: Parts & Pick<RouteParts, 'authorized'>): void {
+  addRoutes(app, { ...parts, bases: ['/v1'], batch: true, bodies: parts.limits.batchBodyBytes });
+}
+
+interface RouteParts extends Parts {
+  /** Returns the hook that tells whose request it is. */
+  readonly authorized: (route: Route) => Hook;
+  readonly bases: readonly string[];
+  readonly batch: boolean;
+  /** Most bytes of all bodies. */
+  readonly bodies: number;
+}
+
+function addRoutes(app: FastifyInstance, parts: RouteParts): void {
+  const bodies = new BodyBudget(parts.bodies);
   const reserve = reserveBody(bodies, parts.limits);
   for (const route of ROUTES) {
-    const onRequest = [authorize(parts.authenticator, route.name, ['inference']), reserve];
+    const onRequest = [parts.authorized(route), reserve];
     const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
       const bytes = request.body as Buffer | undefined;
       const checked = check(request, bytes, route, parts);
@@ -57,13 +75,13 @@ export function addInferenceRoutes(app: FastifyInstance, parts: Parts): void {
         client.sendError(error instanceof GatewayError ? error : internalError(error));
       }
     };
-    for (const base of BASES) app.post(`${base}${route.path}`, { onRequest }, handler);
+    for (const base of parts.bases) app.post(`${base}${route.path}`, { onRequest }, handler);
   }
 }
 
 /** Returns the hook that takes room for a body before any of it is read, until its answer has ended. */
-function reserveBody(bodies: BodyBudget, { bodyBytes }: GatewayLimits) {
-  return (request: FastifyRequest, reply: FastifyReply, done: (error?: GatewayError) => void): void => {
+function reserveBody(bodies: BodyBudget, { bodyBytes }: GatewayLimits): Hook {
+  return (request, reply, done) => {
     const declared = Number(request.headers['content-length'] ?? bodyBytes);
     // One that is too big, or no length at all, is refused before it is read.
     const bytes = declared >= 0 && declared <= bodyBytes ? declared : 0;
@@ -75,7 +93,7 @@ function reserveBody(bodies: BodyBudget, { bodyBytes }: GatewayLimits) {
   };
 }
 
-function check(request: FastifyRequest, bytes: Buffer | undefined, route: Route, parts: Parts): ForwardRequest {
+function check(request: FastifyRequest, bytes: Buffer | undefined, route: Route, parts: RouteParts): ForwardRequest {
   const body = parseBody(bytes);
   const clientModel = modelOf(body);
   const model = parts.registry.resolve(keyOf(request), clientModel);
@@ -94,5 +112,6 @@ function check(request: FastifyRequest, bytes: Buffer | undefined, route: Route,
     engineModel,
     clientModel,
     estimatedTokens: estimateTokens(body, raw.length, route.generates),
+    batch: parts.batch,
   };
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
-import type { GatewayMetrics } from '../metrics.ts';
+import type { GatewayMetrics, RequestClass } from '../metrics.ts';
 
 /** nginx's status for a client that left before it was answered. */
 const CLIENT_LEFT = 499;
@@ -9,11 +9,16 @@ const CLIENT_LEFT = 499;
  * Gives every request its context and `x-request-id`, counts it when it is over, and logs it at level debug: never its
  * body, never more of the key than its id.
  */
-export function observe(app: FastifyInstance, metrics: GatewayMetrics, logger: Logger): void {
+export function observe(
+  app: FastifyInstance,
+  metrics: GatewayMetrics,
+  logger: Logger,
+  requestClass: RequestClass,
+): void {
   app.decorateRequest('context');
   app.addHook('onRequest', (request, reply, done) => {
     const started = performance.now();
-    const finish = metrics.begin();
+    const finish = metrics.begin(requestClass);
     const { raw: response } = reply;
     const context = { route: 'other', key: undefined, deployment: undefined };
     request.context = context;

@@ -1,0 +1,131 @@
+/** Entry of the batch process: the API of files and batches, and the worker that runs the batches. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { KubeConfig } from '@kubernetes/client-node';
+import { pino, type Logger } from 'pino';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { channelEnds } from '../channel/ends.ts';
+import { GATEWAY_ACCOUNT } from '../channel/port.ts';
+import { untilAborted } from '../kube/abortable.ts';
+import { KubeClient } from '../kube/client.ts';
+import { describeError } from '../kube/errors.ts';
+import { KubeMetrics } from '../kube/metrics.ts';
+import { assertNodeVersion } from '../node-version.ts';
+import { serveHealth } from '../process/health-server.ts';
+import { createStores, probeStore } from '../store/create-store.ts';
+import { BatchView } from './batches/batch-view.ts';
+import { FileRepository } from './files/file-repository.ts';
+import { Sweeper } from './files/sweeper.ts';
+import { createBatchInformer } from './informer.ts';
+import { closeWithin, gatewaysOnly, thisMachineOnly } from './listener.ts';
+import { BatchApiMetrics } from './metrics.ts';
+import { createBatchApi } from './server.ts';
+import { readSettings, type Settings } from './settings.ts';
+import { startWorker } from './start-worker.ts';
+import { TimedIds } from './timed-ids.ts';
+
+/** Serves until `stop` aborts, then until the requests under way are done or the time for that is over. */
+async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Promise<void> {
+  const metrics = new Registry();
+  collectDefaultMetrics({ register: metrics });
+  const kubeMetrics = new KubeMetrics({ registry: metrics, prefix: 'infer_' });
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromDefault();
+  const client = KubeClient.fromKubeConfig(kubeConfig, {
+    userAgent: 'infer-batch',
+    onRequest: kubeMetrics.observeRequest,
+  });
+  const {
+    drainMs,
+    gatewayAddress,
+    leaveMs,
+    maxNamespaceBytes,
+    pod,
+    relistIntervalMs,
+    sweepIntervalMs,
+    watchNamespace,
+  } = settings;
+  const { forClients: store, forBatches } = await createStores(settings.store);
+  const informer = createBatchInformer({ client, watchNamespace, relistIntervalMs, logger, metrics: kubeMetrics });
+  const files = new FileRepository(store, logger);
+  const api = await createBatchApi({
+    store,
+    files,
+    batches: new BatchView(informer, client),
+    client,
+    ids: new TimedIds(),
+    metrics: new BatchApiMetrics(metrics),
+    logger,
+    limits: { maxNamespaceBytes },
+  });
+  const end = pod && channelEnds(client, pod)(GATEWAY_ACCOUNT);
+  const listener = end === undefined ? thisMachineOnly(api.http) : gatewaysOnly(api.http, end, logger);
+  const sweeper = new Sweeper({
+    store,
+    files,
+    batches: informer,
+    watchNamespace,
+    intervalMs: sweepIntervalMs,
+    metrics,
+    logger,
+  });
+
+  let apiPort: number | undefined;
+  let stopWorker: ((graceMs: number) => Promise<void>) | undefined;
+  const missing = (): string[] => [
+    ...(informer.hasSynced ? [] : ['batches not listed yet']),
+    ...(apiPort === undefined ? ['not listening yet'] : []),
+    ...(stop.aborted ? ['stopping'] : []),
+  ];
+  const health = await serveHealth(settings.port, metrics, missing);
+  informer.start();
+  logger.info({ port: health.port }, 'waiting for the first list');
+  try {
+    // One that does not work now may work later: requests are answered 503 until then.
+    await probeStore(store, stop).catch((error: unknown) => logger.error({ error: describeError(error) }, 'store'));
+    await informer.synced(stop);
+    apiPort = await listener.listen(settings.apiPort);
+    sweeper.start();
+    if (pod && end && gatewayAddress) {
+      const ofBatches = { store: forBatches, files: new FileRepository(forBatches, logger) };
+      stopWorker = startWorker({ client, informer, ...ofBatches, pod, end, gatewayAddress, logger });
+    }
+    logger.info({ apiPort }, 'serving');
+    await untilAborted(stop);
+    api.leave();
+    // Gateways go on sending until they have seen the end of readiness.
+    await delay(leaveMs);
+  } catch (error) {
+    if (!stop.aborted) throw error;
+  } finally {
+    await Promise.all([closeWithin(listener, drainMs), stopWorker?.(drainMs), sweeper.stop()]);
+    await api.close();
+    await informer.stop();
+    await health.close();
+    await client.close();
+  }
+}
+
+async function main(): Promise<void> {
+  assertNodeVersion(process.version);
+  const settings = readSettings(process.env);
+  const logger = pino({ level: settings.logLevel, base: { process: 'batch' } });
+  // A defect in one request must not cut all others.
+  process.on('unhandledRejection', (reason) => logger.error({ err: reason }, 'unhandled rejection'));
+  const stop = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(signal, () => {
+      logger.info({ signal }, 'stopping');
+      stop.abort(new Error(`stopped by ${signal}`));
+    });
+  }
+  await serve(settings, logger, stop.signal);
+  logger.info({}, 'stopped');
+}
+
+main().then(
+  () => process.exit(0),
+  (error: unknown) => {
+    console.error(error instanceof Error ? error.message : error);
+    process.exit(1);
+  },
+);
