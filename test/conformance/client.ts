@@ -4,17 +4,10 @@
  */
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import OpenAI, { APIError, AuthenticationError, BadRequestError, NotFoundError } from 'openai';
+import type OpenAI from 'openai';
+import { AuthenticationError, BadRequestError, NotFoundError } from 'openai';
+import { expectError, KEY, MODEL, newClient, runAll } from './checks.ts';
 
-function setting(name: string): string {
-  const value = process.env[name];
-  assert(value !== undefined, `${name} must be set`);
-  return value;
-}
-
-const BASE_URL = setting('INFER_BASE_URL');
-const KEY = setting('INFER_API_KEY');
-const MODEL = setting('MODEL');
 const NAMESPACE = process.env['INFER_NAMESPACE'];
 const ALIAS = process.env['MODEL_ALIAS'];
 const ADAPTER = process.env['MODEL_ADAPTER'];
@@ -23,38 +16,7 @@ const messages: OpenAI.ChatCompletionMessageParam[] = [{ role: 'user', content: 
 /** Of vLLM: the answer has as many tokens as are asked for, and the likeliest: a random one of a byte may be no text yet. */
 const EXACTLY = { ignore_eos: true, temperature: 0 };
 
-/** What fails must be seen, so nothing is sent twice. */
-function newClient(apiKey = KEY): OpenAI {
-  return new OpenAI({ baseURL: BASE_URL, apiKey, maxRetries: 0, timeout: 60_000 });
-}
-
 const client = newClient();
-
-type ErrorClass = new (...args: never[]) => APIError;
-
-/** `call` must be refused with one of `kinds`, with the four fields of an OpenAI error. */
-async function expectError(call: () => PromiseLike<unknown>, kinds: ErrorClass[], code?: string): Promise<void> {
-  const error = await call().then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-  assert(error instanceof APIError, `no API error was thrown: ${String(error)}`);
-  const names = kinds.map(({ name }) => name).join(' or ');
-  assert(
-    kinds.some((kind) => error instanceof kind),
-    `${error.constructor.name} was thrown, not ${names}: ${error.message}`,
-  );
-  const body = error.error as Record<string, unknown> | undefined;
-  assert(body !== undefined, `the body has no error object: ${error.message}`);
-  assert.deepEqual(Object.keys(body).toSorted(), ['code', 'message', 'param', 'type']);
-  for (const field of ['message', 'type'])
-    assert(typeof body[field] === 'string' && body[field] !== '', `${field} is empty`);
-  for (const field of ['param', 'code']) {
-    assert(body[field] === null || typeof body[field] === 'string', `${field} is ${String(body[field])}`);
-  }
-  if (code !== undefined) assert.equal(body['code'], code);
-  assert(error.requestID, 'x-request-id is missing');
-}
 
 async function collect<T>(stream: AsyncIterable<T>): Promise<T[]> {
   const all: T[] = [];
@@ -231,13 +193,4 @@ const CHECKS: Record<string, () => Promise<void>> = {
   'aborted stream': abortedStream,
 };
 
-for (const [check, run] of Object.entries(CHECKS)) {
-  try {
-    await run();
-    console.log(JSON.stringify({ check, ok: true }));
-  } catch (error) {
-    console.error(error);
-    console.log(JSON.stringify({ check, ok: false, error: String(error) }));
-    process.exitCode = 1;
-  }
-}
+await runAll(CHECKS);

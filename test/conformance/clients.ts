@@ -7,21 +7,23 @@ import { withGateway } from '../support/gateway-access.ts';
 import { withPortForward } from '../support/port-forward.ts';
 import { ensurePythonPackage } from '../support/python-package.ts';
 
-const PYTHON_CLIENT = 'openai==3.54.0';
+/** What pip installs. */
+export const PYTHON_CLIENT = 'openai==3.54.0';
 
 /** The three addresses of the one API. */
 export const BASES = ['/v1', '/api/v2/external/v1', '/api/v2/external'];
 
 export interface OpenAIClient {
   name: string;
-  script: string;
-  /** Returns the program that runs the script; installs what it needs the first time. */
+  /** Ending of its scripts. */
+  extension: string;
+  /** Returns the program that runs the scripts; installs what it needs the first time. */
   program: () => Promise<string>;
 }
 
 export const CLIENTS: readonly OpenAIClient[] = [
-  { name: 'Python', script: 'client.py', program: async () => await ensurePythonPackage(PYTHON_CLIENT) },
-  { name: 'Node', script: 'client.ts', program: async () => process.execPath },
+  { name: 'Python', extension: 'py', program: async () => await ensurePythonPackage(PYTHON_CLIENT) },
+  { name: 'Node', extension: 'ts', program: async () => process.execPath },
 ];
 
 /** What is served, and a key for it. */
@@ -39,31 +41,64 @@ export interface Served {
   countsRunning: boolean;
 }
 
-/** Returns for each check `ok` or what was wrong. Throws an Error where the client made none. */
+/**
+ * Makes the checks of client.py and client.ts. Returns for each `ok` or what was wrong. Throws an Error where the client made
+ * none.
+ */
 export async function runChecks(client: OpenAIClient, base: string, served: Served): Promise<Record<string, string>> {
   const { cluster, namespace, model, alias, adapter, key, countsRunning } = served;
-  const program = await client.program();
   const engine = { namespace, service: `infer-${model}`, port: ENGINE_PORT };
-  const output = await withPortForward(
+  return await withPortForward(
     cluster,
     engine,
     async (engineUrl) =>
-      await withGateway(cluster, async (origin) => {
-        const environment = {
-          INFER_BASE_URL: `${origin}${base}`,
-          INFER_API_KEY: key,
-          MODEL: model,
-          INFER_NAMESPACE: namespace,
-          ...(alias !== undefined && { MODEL_ALIAS: alias }),
-          ...(adapter !== undefined && { MODEL_ADAPTER: adapter }),
-          ...(countsRunning && { INFER_ENGINE_METRICS: `${engineUrl}/metrics` }),
-        };
-        const options = { env: environment, timeoutMs: 120_000 };
-        return await tryRun(program, [join(import.meta.dirname, client.script)], options);
+      await withGateway(
+        cluster,
+        async (origin) =>
+          await run(client, 'client', {
+            INFER_BASE_URL: `${origin}${base}`,
+            INFER_API_KEY: key,
+            MODEL: model,
+            INFER_NAMESPACE: namespace,
+            ...(alias !== undefined && { MODEL_ALIAS: alias }),
+            ...(adapter !== undefined && { MODEL_ADAPTER: adapter }),
+            ...(countsRunning && { INFER_ENGINE_METRICS: `${engineUrl}/metrics` }),
+          }),
+      ),
+  );
+}
+
+/** Makes the checks of batches.py and batches.ts, with a key of another namespace, as runChecks() does those of others. */
+export async function runBatchChecks(
+  client: OpenAIClient,
+  base: string,
+  served: Pick<Served, 'cluster' | 'model' | 'key'> & { otherKey: string; slowTokens: number },
+): Promise<Record<string, string>> {
+  const { cluster, model, key, otherKey, slowTokens } = served;
+  return await withGateway(
+    cluster,
+    async (origin) =>
+      await run(client, 'batches', {
+        INFER_BASE_URL: `${origin}${base}`,
+        INFER_API_KEY: key,
+        MODEL: model,
+        OTHER_KEY: otherKey,
+        SLOW_TOKENS: String(slowTokens),
       }),
   );
-  const lines = output.stdout.split('\n').filter((line) => line.startsWith('{'));
-  if (lines.length === 0) throw new Error(`${client.script} made no check: ${output.stderr}`);
+}
+
+async function run(
+  client: OpenAIClient,
+  script: string,
+  environment: Record<string, string>,
+): Promise<Record<string, string>> {
+  const program = await client.program();
+  const file = join(import.meta.dirname, `${script}.${client.extension}`);
+  const env = { ...environment, PYTHONDONTWRITEBYTECODE: '1' };
+  const { stdout, stderr } = await tryRun(program, [file], { env, timeoutMs: 300_000 });
+  const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
+  if (lines.length === 0) throw new Error(`${script}.${client.extension} made no check: ${stderr}`);
   const checks = lines.map((line) => JSON.parse(line) as { check: string; ok: boolean; error?: string });
   return Object.fromEntries(checks.map(({ check, ok, error = 'failed' }) => [check, ok ? 'ok' : error]));
 }

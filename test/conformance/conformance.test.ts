@@ -1,8 +1,12 @@
-/** The official openai clients against Infer on a local cluster: the checks of client.py and client.ts under every base. */
+/**
+ * The official openai clients against Infer on a local cluster: the checks of client.py and client.ts under every base, and
+ * those of batches.py and batches.ts under one.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
+import type { APIKeySpec } from '../../src/api/generated/api-key.ts';
 import type { InferenceDeployment } from '../../src/api/generated/inference-deployment.ts';
 import type { Cluster } from '../cluster/cluster-types.ts';
 import { applyObjects, kubectl } from '../cluster/kubectl.ts';
@@ -11,7 +15,7 @@ import { repositoryRoot } from '../cluster/paths.ts';
 import { createApiKey } from '../support/api-key.ts';
 import { installInfer } from '../support/install.ts';
 import { clientOf } from '../support/kube.ts';
-import { BASES, CLIENTS, runChecks } from './clients.ts';
+import { BASES, CLIENTS, runBatchChecks, runChecks } from './clients.ts';
 
 const CLUSTER = 't-conformance';
 const NAMESPACE = 'team-a';
@@ -35,8 +39,25 @@ const CHECKS = [
   'aborted stream',
 ];
 
+const BATCH_CHECKS = [
+  'files',
+  'errors of files',
+  'pages of files',
+  'a batch',
+  'a batch of which every request fails',
+  'a batch whose input is wrong',
+  'a batch without input',
+  'errors of batches',
+  'pages of batches',
+  'a batch that is cancelled',
+  'what another namespace sees',
+];
+/** About two seconds of the engine. */
+const SLOW_TOKENS = 250;
+
 let cluster: Cluster;
 let key = '';
+let otherKey = '';
 
 /** The example, with an alias and an adapter beside it. */
 function example(): InferenceDeployment {
@@ -54,10 +75,16 @@ beforeAll(async () => {
   await localClusterDown(CLUSTER, () => undefined);
   cluster = await localClusterUp({ name: CLUSTER, nodes: 1, progress: () => undefined, gpus: 1 });
   await installInfer(cluster, () => undefined);
-  await applyObjects(cluster, [{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: NAMESPACE } }]);
+  const namespaces = [NAMESPACE, 'team-b'];
+  await applyObjects(
+    cluster,
+    namespaces.map((name) => ({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } })),
+  );
   await applyObjects(cluster, [example()]);
   const client = clientOf(cluster.kubeconfig);
-  key = await createApiKey(client, NAMESPACE, 'conformance');
+  const scopes: APIKeySpec['scopes'] = ['inference', 'files'];
+  key = await createApiKey(client, NAMESPACE, 'conformance', { scopes });
+  otherKey = await createApiKey(client, 'team-b', 'conformance', { scopes });
   await client.close();
   await kubectl(cluster, ['-n', NAMESPACE, 'wait', '--for=condition=Ready', `infer/${MODEL}`, '--timeout=110s']);
 }, 900_000);
@@ -82,4 +109,10 @@ describe.each(CLIENTS)('the openai client for $name', (openai) => {
     },
     180_000,
   );
+
+  test('runs batches', async () => {
+    const everything = Object.fromEntries(BATCH_CHECKS.map((check) => [check, 'ok']));
+    const served = { cluster, model: MODEL, key, otherKey, slowTokens: SLOW_TOKENS };
+    expect(await runBatchChecks(openai, '/v1', served)).toEqual(everything);
+  }, 400_000);
 });
