@@ -20,6 +20,7 @@ import { allPrograms, controlPlaneProgram, nodeProgram } from '../cluster/progra
 import { ensureScratchImage } from '../cluster/scratch-image.ts';
 import { readState } from '../cluster/state.ts';
 import { waitFor } from '../cluster/wait.ts';
+import { eventually } from '../support/eventually.ts';
 
 const NAME = 't-cluster';
 /** kubectl serves as an HTTP client in a pod: it resolves names and needs nothing else in its image. */
@@ -234,7 +235,8 @@ describe('the local cluster', () => {
       await killedUp(2, milliseconds);
       const used = (await readState(NAME))?.index ?? index;
       await down();
-      expect(await machine()).toEqual(before);
+      // A kubectl that the killed one had begun ends by itself, once it finds that its API server has gone.
+      await eventually(async () => expect(await machine()).toEqual(before), 30_000);
       expect(await networkOf(used)).toEqual([]);
       expect(await processesBelow(`infer/${NAME}`)).toEqual([]);
     },

@@ -35,7 +35,7 @@ describe('the kinds', () => {
         status.conditions.filter((condition) => condition.status === 'True').map(({ type }) => type),
       ]),
     ).toEqual(
-      ['apikeys', 'catalogmodels', 'hardwareprofiles', 'inferencedeployments'].map((plural) => [
+      ['apikeys', 'catalogmodels', 'hardwareprofiles', 'inferencebatches', 'inferencedeployments'].map((plural) => [
         `${plural}.infer.dev`,
         ['NamesAccepted', 'Established'],
       ]),
@@ -131,6 +131,7 @@ describe('what the project ships', () => {
     }
     expect(kinds.sort()).toEqual([
       'HardwareProfile',
+      'InferenceBatch',
       'InferenceDeployment',
       'InferenceDeployment',
       'InferenceDeployment',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { beforeAll, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import { REASON_ORDER, type ReplicaReason } from '../../src/api/conditions.ts';
+import type { InferenceBatch, InferenceBatchStatus } from '../../src/api/generated/inference-batch.ts';
 import type { InferenceDeployment } from '../../src/api/generated/inference-deployment.ts';
 import type { DeploymentStatus, Pod } from '../../src/api/kubernetes.ts';
 import type { Observation } from '../../src/operator/gather.ts';
@@ -173,6 +174,39 @@ test('every reason is a failure but those of a way that every replica goes', asy
   );
 });
 
+const batches: [reason: string, done: boolean, status: string][] = [
+  ['Validating', false, 'Progressing'],
+  ['InProgress', false, 'Progressing'],
+  ['Finalizing', false, 'Progressing'],
+  ['Cancelling', false, 'Progressing'],
+  ['Completed', true, 'Healthy'],
+  ['Cancelled', true, 'Healthy'],
+  ['Failed', true, 'Degraded'],
+  ['Expired', true, 'Degraded'],
+];
+
+function inferenceBatch(status?: InferenceBatchStatus): InferenceBatch {
+  return {
+    apiVersion: 'infer.dev/v1alpha1',
+    kind: 'InferenceBatch',
+    metadata: { name: 'nightly', namespace: 'team-a' },
+    spec: { inputFileId: `file-${'0'.repeat(32)}`, endpoint: '/v1/chat/completions', apiKey: 'jobs' },
+    ...(status && { status }),
+  };
+}
+
+test.each(batches)('an InferenceBatch that is %s', async (reason, done, status) => {
+  const message = `The batch is ${reason}.`;
+  const complete = { type: 'Complete', reason, message, lastTransitionTime: '2026-01-01T00:00:00Z' };
+  const resource = inferenceBatch({ conditions: [{ ...complete, status: done ? 'True' : 'False' }] });
+  expect(await argoHealth([resource])).toEqual([{ status, message }]);
+});
+
+test('an InferenceBatch that nobody has looked at yet', async () => {
+  const health = { status: 'Progressing', message: "Infer's batch process has not seen it yet." };
+  expect(await argoHealth([inferenceBatch(), inferenceBatch({})])).toEqual([health, health]);
+});
+
 test('kinds without a status are healthy, so that an application with them is', async () => {
   const kinds = ['APIKey', 'CatalogModel'].map((kind) => ({ ...hardwareProfile(), kind, spec: {} }));
   expect(await argoHealth([hardwareProfile(), ...kinds])).toEqual(
@@ -192,7 +226,7 @@ test.each(['', 'namespace: argocd'])(
       await writeFile(join(directory, 'kustomization.yaml'), JSON.stringify(kustomization));
       const rendered = await run(process.env['INFER_TEST_KUBECTL'] ?? '', ['kustomize', directory]);
       const { data } = parse(rendered) as { data: Record<string, string> };
-      expect(Object.keys(data)).toHaveLength(5);
+      expect(Object.keys(data)).toHaveLength(6);
       expect(data['url']).toBe('kept');
     } finally {
       await rm(directory, { recursive: true });

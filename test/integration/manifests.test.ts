@@ -49,6 +49,8 @@ interface LabelSelector {
 const OVERLAYS = ['namespaced', 'cluster', 'dev'];
 const OPERATOR = 'system:serviceaccount:infer-system:infer-operator';
 const GATEWAY = 'system:serviceaccount:infer-system:infer-gateway';
+const BATCH = 'system:serviceaccount:infer-system:infer-batch';
+const PROCESSES = ['infer-operator', 'infer-gateway', 'infer-batch'];
 
 let plane: ControlPlane;
 const rendered = new Map<string, Manifest[]>();
@@ -176,6 +178,9 @@ describe.each(OVERLAYS)('overlay %s on a real API server', (name) => {
     expect(await may(OPERATOR, 'list', 'secrets', 'infer-system')).toBe(false);
     expect(await may(OPERATOR, 'create', 'pods', 'team-a')).toBe(false);
     expect(await may(OPERATOR, 'update', 'inferencedeployments.infer.dev', 'team-a')).toBe(false);
+    expect(await may(OPERATOR, 'watch', 'inferencebatches.infer.dev', 'team-a')).toBe(true);
+    expect(await may(OPERATOR, 'watch', 'inferencebatches.infer.dev', 'team-b')).toBe(elsewhere);
+    expect(await may(OPERATOR, 'patch', 'inferencebatches.infer.dev/status', 'team-a')).toBe(false);
   });
 
   test('lets the gateways read what they route by where they look, and nothing else', async () => {
@@ -188,6 +193,23 @@ describe.each(OVERLAYS)('overlay %s on a real API server', (name) => {
     for (const resource of ['pods', 'secrets', 'services', 'configmaps', 'leases.coordination.k8s.io']) {
       expect([resource, await may(GATEWAY, 'get', resource, 'team-a')]).toEqual([resource, false]);
       expect([resource, await may(GATEWAY, 'get', resource, 'infer-system')]).toEqual([resource, false]);
+    }
+  });
+
+  test('lets the batch process keep batches where it looks, and nothing else', async () => {
+    for (const verb of ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete']) {
+      const answers = [await may(BATCH, verb, 'inferencebatches.infer.dev', 'team-a')];
+      answers.push(await may(BATCH, verb, 'inferencebatches.infer.dev', 'team-b'));
+      expect([verb, ...answers]).toEqual([verb, true, name !== 'namespaced']);
+    }
+    expect(await may(BATCH, 'update', 'inferencebatches.infer.dev/status', 'team-a')).toBe(true);
+    expect(await may(BATCH, 'update', 'leases.coordination.k8s.io', 'infer-system')).toBe(true);
+    expect(await may(BATCH, 'update', 'leases.coordination.k8s.io', 'team-a')).toBe(false);
+    expect(await may(BATCH, 'create', 'serviceaccounts/infer-gateway', 'infer-system')).toBe(false);
+    const others = ['pods', 'secrets', 'apikeys.infer.dev', 'inferencedeployments.infer.dev', 'persistentvolumeclaims'];
+    for (const resource of others) {
+      expect([resource, await may(BATCH, 'get', resource, 'team-a')]).toEqual([resource, false]);
+      expect([resource, await may(BATCH, 'get', resource, 'infer-system')]).toEqual([resource, false]);
     }
   });
 });
@@ -205,7 +227,7 @@ describe('roles', () => {
       // Of its own account only, for the load channel.
       if (resources.includes('serviceaccounts/token')) {
         expect(verbs).toEqual(['create']);
-        expect(resourceNames).toEqual([expect.stringMatching(/^infer-(operator|gateway)$/)]);
+        expect(resourceNames).toEqual([expect.stringMatching(/^infer-(operator|gateway|batch)$/)]);
       }
       // Replicas are marked before a scale-down; no pod is made or deleted.
       if (resources.includes('pods')) {
@@ -218,7 +240,7 @@ describe('roles', () => {
     }
   });
 
-  test.each(['infer-operator', 'infer-gateway'])('%s of both modes are the same rights', (name) => {
+  test.each(PROCESSES)('%s of both modes are the same rights', (name) => {
     const clusterRole = manifests('cluster', 'ClusterRole').find(({ metadata }) => metadata.name === name);
     const role = manifests('namespaced', 'Role').find(({ metadata }) => metadata.name === `${name}-watched`);
     expect(clusterRole?.rules).toBeDefined();
@@ -230,11 +252,10 @@ describe('roles', () => {
   });
 
   test('for users extend view, edit and admin; only admin creates keys, profiles and catalogue entries', () => {
-    const processes = ['infer-operator', 'infer-gateway'];
-    const roles = manifests('cluster', 'ClusterRole').filter(({ metadata }) => !processes.includes(metadata.name));
+    const roles = manifests('cluster', 'ClusterRole').filter(({ metadata }) => !PROCESSES.includes(metadata.name));
     expect(roles.map((role) => [aggregatesTo(role), creates(role)])).toEqual([
       ['admin', ['apikeys', 'hardwareprofiles', 'catalogmodels']],
-      ['edit', ['inferencedeployments']],
+      ['edit', ['inferencedeployments', 'inferencebatches']],
       ['view', []],
     ]);
   });
@@ -253,7 +274,7 @@ describe('roles', () => {
 describe('pods', () => {
   test('use a ServiceAccount token only where one is needed', () => {
     for (const { where, pod } of pods()) {
-      const callsKubernetes = /\/infer-(operator|gateway)$/.test(where);
+      const callsKubernetes = PROCESSES.some((name) => where.endsWith(`/${name}`));
       expect([where, pod.automountServiceAccountToken]).toEqual([where, callsKubernetes]);
       // Never `default`, whose rights anybody in the namespace may extend by mistake.
       expect([where, pod.serviceAccountName]).toEqual([where, where.split('/')[1]]);
@@ -275,7 +296,9 @@ describe('pods', () => {
         runAsGroup: 65532,
         seccompProfile: { type: 'RuntimeDefault' },
       });
-      expect(pod.volumes ?? []).toEqual([]);
+      // Nothing of a node, no Secret: the batch process has its files.
+      const files = [{ name: 'files', persistentVolumeClaim: { claimName: 'infer-files' } }];
+      expect([where, pod.volumes ?? []]).toEqual([where, where.endsWith('/infer-batch') ? files : []]);
     }
     for (const { where, container } of containers()) {
       expect({ where, ...container.securityContext }).toMatchObject({
