@@ -61,12 +61,15 @@ test-conformance: node_modules/.installed ## the official openai clients for Pyt
 e2e-vllm: node_modules/.installed ## the main path with real vLLM on CPU and a tiny generated model
 	@node test/e2e-vllm/main.ts
 
-.PHONY: bench-gateway bench-autoscaler bench-scaling-e2e
+.PHONY: bench-gateway bench-autoscaler bench-scaling-e2e bench-batch
 bench-gateway: node_modules/.installed ## the gateway beside a bare proxy and nginx: rates, latencies, ratios
 	@node bench/gateway/main.ts
 
 bench-autoscaler: node_modules/.installed ## scalers on simulated replicas (TRACE=FILE SCALE= COLD= TARGETS= SEEDS= WAVES= JOBS=)
 	@node bench/autoscaler/main.ts
+
+bench-batch: node_modules/.installed ## a large batch beside the same requests sent directly (LINES= BYTES= SEATS=)
+	@node build.ts && node bench/batch/main.ts
 
 bench-scaling-e2e: node_modules/.installed ## the scaler on a local cluster beside its simulation (TRACE=FILE SCALE= DURATION=)
 	@node bench/scaling-e2e/main.ts
