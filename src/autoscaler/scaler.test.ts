@@ -102,6 +102,16 @@ test('a deployment that nothing happens to is not looked at', () => {
   expect(looks).toBe(0);
 });
 
+test('a count that was taken back on the way to what stands is no decision, also before the first tick', () => {
+  resource = { ...become({ maxReplicas: 6 }), status: { scaling: { desiredReplicas: 1, reason: 'MinReplicas' } } };
+  replicas = serving(3);
+  expect(count()).toBe(1);
+  // As written by the scaler in a pass that could not lower it yet.
+  isDecided = true;
+  expect(count()).toBe(1);
+  expect(tick()).toBe(1);
+});
+
 test('one that has requests is decided on until it is at rest', () => {
   active = [UID];
   traffic = arrivals(3);

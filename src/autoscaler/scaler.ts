@@ -108,7 +108,8 @@ export class Scaler {
 
   /**
    * Returns the decision that stands for `resource`, held to its spec as it is now. `live` is the count that its
-   * Deployment has. Has it decided on while that is not its floor.
+   * Deployment has. Has it decided on while that is not its floor. What stands then is kept from the first word on: the
+   * counts on the way to it are written as the scaler's own, and would pass for decisions.
    */
   standing(resource: InferenceDeployment, live: LiveCount): Standing {
     const { uid = '' } = resource.metadata;
@@ -118,10 +119,14 @@ export class Scaler {
       return SUSPENDED;
     }
     const targets = targetsOf(spec);
-    const entry = this.#entries.get(uid);
-    const standing = within(targets, entry?.standing ?? standingOf(resource.status, live, targets));
-    if (entry !== undefined) entry.standing = standing;
-    if (standing.replicas !== targets.minReplicas || live.replicas !== standing.replicas) this.#active.add(uid);
+    const known = this.#entries.get(uid);
+    const entry = known ?? beginning({ resource, live }, targets, this.#options.now());
+    entry.standing = within(targets, entry.standing);
+    const { standing } = entry;
+    if (standing.replicas !== targets.minReplicas || live.replicas !== standing.replicas) {
+      this.#active.add(uid);
+      if (known === undefined) this.#entries.set(uid, entry);
+    }
     return standing;
   }
 
@@ -193,7 +198,11 @@ export class Scaler {
   }
 }
 
-function beginning({ resource, live }: Sight, targets: ScalingTargets, nowMs: number): Entry {
+function beginning(
+  { resource, live }: Pick<Sight, 'resource' | 'live'>,
+  targets: ScalingTargets,
+  nowMs: number,
+): Entry {
   const { status } = resource;
   const standing = standingOf(status, live, targets);
   const learned = status?.scaling?.learned;

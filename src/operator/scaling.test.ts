@@ -47,6 +47,8 @@ function seen(deployment: Deployment): Observation {
 
 test('a resource made again does not begin with the replicas of its predecessor', () => {
   expect(decisionOn(seen(ofOwner('uid-before')), { scaling })).toMatchObject({ replicas: 1, reason: 'MinReplicas' });
+  // Another leader's first word.
+  scaling.scaler.forget('uid-chat');
   expect(decisionOn(seen(ofOwner('uid-chat')), { scaling })).toMatchObject({ replicas: 10, reason: 'Steady' });
 });
 

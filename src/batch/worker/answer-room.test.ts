@@ -6,7 +6,7 @@ test('a request takes room for an answer as long as those before, less and less 
   const taken: number[] = [];
   const acquire: Rider['acquire'] = async (bytes) => {
     taken.push(bytes);
-    return () => undefined;
+    return { answered: () => undefined, giveBack: () => undefined };
   };
   let bytes = 0;
   const send = async () => ({ status: 200, requestId: 'r', body: Buffer.alloc(bytes), retryAfterSeconds: undefined });

@@ -83,7 +83,7 @@ function judged(seen: Concurrency, { replicas, kvCacheUsage }: DeploymentLoad, c
     ...NO_LOOK,
   });
   const spare = Math.max(replicas, Math.ceil(WAITING_SHARE * limit));
-  // Those that wait beyond a few are too many; a slot is also taken by an answer on its way to the store.
+  // Those that wait beyond a few are too many.
   if (leastWaiting > 2 * spare) return change(Math.max(1, Math.min(limit, limit - leastWaiting + spare)), false);
   if (kvCacheUsage >= FULL_CACHE || leastWaiting >= spare) return change(limit, false);
   const first = FIRST_LIMIT_PER_REPLICA * replicas;

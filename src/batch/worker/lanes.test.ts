@@ -4,8 +4,8 @@ import { eventually } from '../../../test/support/eventually.ts';
 import { pause } from '../../kube/backoff.ts';
 import type { DeploymentLoad } from '../gateway.ts';
 import type { WorkerClock } from './access.ts';
-import { Lanes } from './lanes.ts';
-import type { Rider } from './lanes.ts';
+import { Lanes, MOST_UNSAVED } from './lanes.ts';
+import type { Rider, Room } from './lanes.ts';
 
 const IDLE: DeploymentLoad = {
   replicas: 1,
@@ -59,13 +59,42 @@ test('large bodies on one deployment leave each other one its first request', as
   expect(second).toBe(false);
 });
 
+/** Answers everything that gets room until nothing does any more; returns the rooms. */
+async function answerAll(rider: Rider, signal: AbortSignal): Promise<Room[]> {
+  const rooms: Room[] = [];
+  const sending = async (): Promise<void> => {
+    for (;;) {
+      const room = await rider.acquire(1, signal);
+      rooms.push(room);
+      room.answered();
+    }
+  };
+  void sending().catch(silent);
+  for (let turns = 0, before = -1; turns < 3; turns = rooms.length === before ? turns + 1 : 0) {
+    before = rooms.length;
+    await turn();
+  }
+  return rooms;
+}
+
+test('an answer makes room at the engine at once; a store that takes none of them bounds how many', async () => {
+  const stop = new AbortController();
+  const rider = join(lanes(), 'llama');
+  const rooms = await answerAll(rider, stop.signal);
+  expect(rooms).toHaveLength(MOST_UNSAVED);
+  rooms[0]?.giveBack();
+  await turn();
+  expect(rooms).toHaveLength(MOST_UNSAVED + 1);
+  stop.abort();
+});
+
 /** A replica with places for `PLACES` requests, which does `A_SECOND` of them each second. */
 const PLACES = 16;
 const A_SECOND = 8;
 
 interface Run {
-  /** Called for each request that the replica has done, with what gives its room back. */
-  readonly done: (rider: Rider, giveBack: () => void) => void;
+  /** Called for each request that the replica has done. */
+  readonly done: (rider: Rider, room: Room) => void;
   readonly load?: Partial<DeploymentLoad>;
   /** Whether another process has as many requests under way, of which nothing is done meanwhile. */
   readonly others?: boolean;
@@ -74,7 +103,7 @@ interface Run {
 /** Returns the rate measured in ten minutes, as fast as the event loop turns. */
 async function measured({ done, load, others = false }: Run): Promise<number | undefined> {
   const stop = new AbortController();
-  const running: (() => void)[] = [];
+  const running: Room[] = [];
   let nowMs = 0;
   const clock: WorkerClock = {
     wall: () => nowMs,
@@ -82,7 +111,7 @@ async function measured({ done, load, others = false }: Run): Promise<number | u
     pause: async (ms) => {
       await turn();
       nowMs += ms;
-      for (const giveBack of running.splice(0, A_SECOND)) done(rider, giveBack);
+      for (const room of running.splice(0, A_SECOND)) done(rider, room);
       await turn();
     },
   };
@@ -103,13 +132,13 @@ async function measured({ done, load, others = false }: Run): Promise<number | u
   return rider.pace().ratePerReplica;
 }
 
-function does(rider: Rider, giveBack: () => void): void {
+function does(rider: Rider, room: Room): void {
   rider.finished();
-  giveBack();
+  room.giveBack();
 }
 
-function fails(rider: Rider, giveBack: () => void): void {
-  does(rider, giveBack);
+function fails(rider: Rider, room: Room): void {
+  does(rider, room);
   rider.failed();
 }
 
@@ -127,7 +156,7 @@ describe('the rate of a replica', () => {
   });
 
   test('is not measured of replicas that do nothing', async () => {
-    expect(await measured({ done: (_rider, giveBack) => giveBack() })).toBeUndefined();
+    expect(await measured({ done: (_rider, room) => room.giveBack() })).toBeUndefined();
   });
 
   test('is by the share of the replicas that this process has, beside another that has as much', async () => {

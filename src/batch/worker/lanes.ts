@@ -15,13 +15,21 @@ export interface LaneOptions {
   readonly logger: Logger;
 }
 
+/** Of a request, from before it is sent until its result is durable. */
+export interface Room {
+  /** Call it when the request has its answer: another may have its place at the engine. */
+  readonly answered: () => void;
+  /** Call it once, when nothing of the request or its result is in memory any more. */
+  readonly giveBack: () => void;
+}
+
 /** A batch in a lane. */
 export interface Rider {
   /**
-   * Waits for room for a request of `bytes`; returns how to give it back. Of several that wait that of the earliest window
-   * comes first. Rejects with the reason of `signal`.
+   * Waits for room for a request of `bytes`. Of several that wait that of the earliest window comes first. Rejects with the
+   * reason of `signal`.
    */
-  acquire(bytes: number, signal: AbortSignal): Promise<() => void>;
+  acquire(bytes: number, signal: AbortSignal): Promise<Room>;
   /** Call it for each request that an engine has done. */
   finished(): void;
   /** Call it for each try that came to nothing. */
@@ -33,7 +41,7 @@ export interface Rider {
 interface Waiting {
   readonly windowEndMs: number;
   readonly bytes: number;
-  readonly granted: PromiseWithResolvers<() => void>;
+  readonly granted: PromiseWithResolvers<Room>;
 }
 
 const LOOK_EVERY_MS = 1000;
@@ -41,6 +49,12 @@ const LOOK_TIMEOUT_MS = 5000;
 
 /** Of the limit: with fewer under way at the gateways it is not replicas that are wanting. */
 const FULL_SHARE = 0.8;
+
+/**
+ * Answered requests of a deployment whose results may wait for the store: those of a tenth of a second, at a thousand a
+ * second. Beyond that nothing is sent until some are durable; a crash repeats them.
+ */
+export const MOST_UNSAVED = 100;
 
 /** Bodies of requests in flight, over all deployments. */
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -94,7 +108,10 @@ class Lane {
   #waiting: Waiting[] = [];
   #concurrency = FIRST_CONCURRENCY;
   #allowed = 1;
+  /** Sent and not answered. */
   #inFlight = 0;
+  /** Answered, and the result is not durable yet. */
+  #unsaved = 0;
   #finished = 0;
   #failed = 0;
   #replicas = 0;
@@ -130,17 +147,32 @@ class Lane {
 
   /** Gives room to those that wait, as far as there is any. */
   grant(): void {
-    while (this.#inFlight < this.#allowed) {
+    while (this.#inFlight < this.#allowed && this.#unsaved < MOST_UNSAVED) {
       const next = this.#waiting[0];
-      if (next === undefined || !this.#budget.mayTake(next.bytes, this.#inFlight === 0)) return;
+      const isFirst = this.#inFlight + this.#unsaved === 0;
+      if (next === undefined || !this.#budget.mayTake(next.bytes, isFirst)) return;
       this.#waiting.shift();
-      this.#inFlight += 1;
-      this.#budget.take(next.bytes);
-      next.granted.resolve(() => {
-        this.#inFlight -= 1;
-        this.#budget.giveBack(next.bytes);
-      });
+      next.granted.resolve(this.#roomFor(next.bytes));
     }
+  }
+
+  #roomFor(bytes: number): Room {
+    this.#inFlight += 1;
+    this.#budget.take(bytes);
+    let isAnswered = false;
+    return {
+      answered: () => {
+        isAnswered = true;
+        this.#inFlight -= 1;
+        this.#unsaved += 1;
+        this.grant();
+      },
+      giveBack: () => {
+        if (isAnswered) this.#unsaved -= 1;
+        else this.#inFlight -= 1;
+        this.#budget.giveBack(bytes);
+      },
+    };
   }
 
   async #acquire(request: Omit<Waiting, 'granted'>, signal: AbortSignal): Promise<() => void> {

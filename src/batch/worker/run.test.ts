@@ -35,7 +35,7 @@ test('nothing is sent where room comes in the turn in which the batch is cancell
       acquire: async () => {
         room += 1;
         cancel.abort();
-        return () => void (room -= 1);
+        return { answered: () => undefined, giveBack: () => void (room -= 1) };
       },
       finished: () => undefined,
       failed: () => undefined,

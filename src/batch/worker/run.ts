@@ -6,7 +6,7 @@ import { GatewaysUnavailable } from '../gateway.ts';
 import type { Answer, BatchGateways, OnBehalf } from '../gateway.ts';
 import type { WorkerClock } from './access.ts';
 import type { InputReader } from './input-reader.ts';
-import type { Rider } from './lanes.ts';
+import type { Rider, Room } from './lanes.ts';
 import type { LineIndex } from './line-index.ts';
 import type { PartWriter } from './parts.ts';
 import { persistently } from './persistence.ts';
@@ -54,7 +54,7 @@ const MOST_WAITING = 100;
 /** A request that has room for one try. */
 interface Ready {
   readonly body: Buffer;
-  readonly giveBack: () => void;
+  readonly room: Room;
 }
 
 /** What one try came to. */
@@ -130,17 +130,17 @@ export class RequestRun {
   async #prepare(index: number, read: () => Promise<Buffer | undefined>): Promise<Ready | undefined> {
     const { rider, lines, troubles } = this.#options;
     const noMore = this.#noMore;
-    let giveBack: (() => void) | undefined;
+    let room: Room | undefined;
     try {
-      giveBack = await rider.acquire(lines.at(index).length, noMore);
+      room = await rider.acquire(lines.at(index).length, noMore);
       const body = await persistently(read, (trouble) => troubles.set('input', trouble), noMore);
       // Room may come in the same turn of the event loop in which the signal aborts.
-      if (body !== undefined && !noMore.aborted) return { body, giveBack };
+      if (body !== undefined && !noMore.aborted) return { body, room };
       this.#inputGone ||= body === undefined;
-      giveBack();
+      room.giveBack();
       return undefined;
     } catch (error) {
-      giveBack?.();
+      room?.giveBack();
       if (noMore.aborted) return undefined;
       throw error;
     }
@@ -151,7 +151,7 @@ export class RequestRun {
     let ready: Ready | undefined = first;
     let tries = NO_TRIES;
     for (let attempt = 0; ready !== undefined; attempt += 1) {
-      const again = await this.#attempt(index, ready.body, tries, attempt).finally(ready.giveBack);
+      const again = await this.#attempt(index, ready, tries, attempt).finally(ready.room.giveBack);
       if (again === undefined) return;
       ({ tries } = again);
       ready = await this.#prepareAgain(index, again.afterMs);
@@ -172,7 +172,7 @@ export class RequestRun {
   /** Returns how the request is tried again; undefined where it has its result in a part, or was cut off. */
   async #attempt(
     index: number,
-    body: Buffer,
+    { body, room }: Ready,
     tries: Tries,
     attempt: number,
   ): Promise<{ tries: Tries; afterMs: number } | undefined> {
@@ -183,6 +183,7 @@ export class RequestRun {
     if (answer && (verdict.kind === 'result' || (verdict.kind === 'missing' && this.#missedForTooLong()))) {
       const result = answerResult(requestId(), lines.at(index).customId, answer);
       if (result.kind === 'output') this.#answered += 1;
+      room.answered();
       await this.#keep(index, result);
       if (result.kind === 'output') rider.finished();
       return undefined;
