@@ -175,7 +175,7 @@ class Lane {
     };
   }
 
-  async #acquire(request: Omit<Waiting, 'granted'>, signal: AbortSignal): Promise<() => void> {
+  async #acquire(request: Omit<Waiting, 'granted'>, signal: AbortSignal): Promise<Room> {
     signal.throwIfAborted();
     const waiting: Waiting = { ...request, granted: Promise.withResolvers() };
     const abort = (): void => {
