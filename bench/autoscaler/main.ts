@@ -5,6 +5,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, join } from 'node:path';
+import { startProgress } from '../command-line.ts';
 import { calibrate, cellsOf, parseWaves, type CellSpec } from './cells.ts';
 import { measuredEngine } from './engine-model.ts';
 import type { CellTask } from './evaluate.ts';
@@ -55,10 +56,7 @@ const matrix = {
 const jobs = wholeNumber('JOBS', availableParallelism());
 
 const started = performance.now();
-
-function progress(line: string): void {
-  console.log(`[${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s] ${line}`);
-}
+const progress = startProgress();
 
 const targets = calibrate(measuredEngine(GPUS), readTrace(tracePath), matrix.targetFactors);
 for (const { factor, latencyMs, rps } of targets) {

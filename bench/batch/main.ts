@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import OpenAI from 'openai';
 import { cpuSeconds } from '../gateway/targets.ts';
+import { startProgress, wholeNumber } from '../command-line.ts';
 import { MODEL, withBed, type BatchBed } from './bed.ts';
 import { sendDirectly } from './direct.ts';
 import { writeInput, type RequestShape } from './requests.ts';
@@ -27,17 +28,7 @@ const ENDPOINT = '/v1/chat/completions';
 const ENGINE = { SIM_STEP_MS: '15', SIM_STEP_US_PER_CONTEXT_TOKEN: '0', SIM_PREFILL_TOKENS_PER_SECOND: '1000000000' };
 const shape: RequestShape = { model: MODEL, lineBytes: Math.floor(BYTES / LINES) - 1, answerTokens: 16 };
 
-function wholeNumber(name: string, fallback: number): number {
-  const value = Number(process.env[name] || fallback);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`${name} is '${process.env[name]}'; give a whole number.`);
-  return value;
-}
-
-const started = performance.now();
-
-function progress(line: string): void {
-  console.log(`[${((performance.now() - started) / 1_000).toFixed(0).padStart(5)} s] ${line}`);
-}
+const progress = startProgress();
 
 /** The most memory that the process ever had, in MB. */
 function peakMemory(pid: number | undefined): number {

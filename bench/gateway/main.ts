@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism, loadavg } from 'node:os';
 import { createKey } from '../../src/gateway/auth/key.ts';
+import { startProgress } from '../command-line.ts';
 import { atRate, saturate } from './measure.ts';
 import { BARE, DIRECT, formatRows, GATEWAY, losses, Measured, rowsOf, type Results } from './results.ts';
 import { requestBytes, SCENARIOS, type Scenario } from './scenarios.ts';
@@ -19,10 +20,7 @@ const SATURATE_MS = 900;
 const AT_RATE_MS = 1_000;
 
 const started = performance.now();
-
-function progress(line: string): void {
-  console.log(`[${((performance.now() - started) / 1000).toFixed(1).padStart(5)} s] ${line}`);
-}
+const progress = startProgress(1);
 
 const place = { namespace: 'bench', name: 'bench' };
 const { key, keyId, hash } = createKey({ ...place, randomBytes });

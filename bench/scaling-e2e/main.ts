@@ -8,6 +8,7 @@ import { basename, join } from 'node:path';
 import { calibrate } from '../autoscaler/cells.ts';
 import type { CellTargets, Workload } from '../autoscaler/types.ts';
 import { readTrace } from '../autoscaler/workloads/trace.ts';
+import { startProgress, wholeNumber } from '../command-line.ts';
 import { withBed } from './bed.ts';
 import { ENGINE_MODEL } from './engine.ts';
 import { FIGURES, ratiosOf } from './figures.ts';
@@ -23,17 +24,7 @@ const MAX_REPLICAS = 6;
 /** The first replicas are as many as the rate of the first minute asks for. */
 const BEGINNING_MS = 60_000;
 
-function wholeNumber(name: string, fallback: number): number {
-  const value = Number(process.env[name] || fallback);
-  if (!Number.isInteger(value) || value < 1) throw new Error(`${name} is '${process.env[name]}'; give a whole number.`);
-  return value;
-}
-
-const started = performance.now();
-
-function progress(line: string): void {
-  console.log(`[${((performance.now() - started) / 1000).toFixed(0).padStart(5)} s] ${line}`);
-}
+const progress = startProgress();
 
 /** Returns what a user would set for these requests. Throws where a replica meets no target. */
 function targetsOf({ requests }: Workload): CellTargets {

@@ -1,7 +1,7 @@
 /** Entry of the batch process: the API of files and batches, and the worker that runs the batches. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { channelEnds } from '../channel/ends.ts';
 import { GATEWAY_ACCOUNT } from '../channel/port.ts';
@@ -9,8 +9,8 @@ import { untilAborted } from '../kube/abortable.ts';
 import { KubeClient } from '../kube/client.ts';
 import { describeError } from '../kube/errors.ts';
 import { KubeMetrics } from '../kube/metrics.ts';
-import { assertNodeVersion } from '../node-version.ts';
 import { serveHealth } from '../process/health-server.ts';
+import { runProcess } from '../process/run-process.ts';
 import { createStores, probeStore } from '../store/create-store.ts';
 import { BatchView } from './batches/batch-view.ts';
 import { FileRepository } from './files/file-repository.ts';
@@ -105,27 +105,4 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   }
 }
 
-async function main(): Promise<void> {
-  assertNodeVersion(process.version);
-  const settings = readSettings(process.env);
-  const logger = pino({ level: settings.logLevel, base: { process: 'batch' } });
-  // A defect in one request must not cut all others.
-  process.on('unhandledRejection', (reason) => logger.error({ err: reason }, 'unhandled rejection'));
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      logger.info({ signal }, 'stopping');
-      stop.abort(new Error(`stopped by ${signal}`));
-    });
-  }
-  await serve(settings, logger, stop.signal);
-  logger.info({}, 'stopped');
-}
-
-main().then(
-  () => process.exit(0),
-  (error: unknown) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exit(1);
-  },
-);
+runProcess({ name: 'batch', readSettings, run: serve });

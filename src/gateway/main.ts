@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
-import { pino, type Logger } from 'pino';
+import type { Logger } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { channelEnds } from '../channel/ends.ts';
 import type { ChannelEnd } from '../channel/handshake.ts';
@@ -11,8 +11,8 @@ import { BATCH_ACCOUNT, OPERATOR_ACCOUNT } from '../channel/port.ts';
 import { untilAborted } from '../kube/abortable.ts';
 import { KubeClient } from '../kube/client.ts';
 import { KubeMetrics } from '../kube/metrics.ts';
-import { assertNodeVersion } from '../node-version.ts';
 import { serveHealth } from '../process/health-server.ts';
+import { runProcess } from '../process/run-process.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { KeyIndex } from './auth/key-index.ts';
 import { keysByName } from './auth/on-behalf.ts';
@@ -107,27 +107,4 @@ function batchUpstream(end: ChannelEnd, { host, port }: { host: string; port: nu
   return { dispatcher, origin: channelOrigin(host, port) };
 }
 
-async function main(): Promise<void> {
-  assertNodeVersion(process.version);
-  const settings = readSettings(process.env);
-  const logger = pino({ level: settings.logLevel, base: { process: 'gateway' } });
-  // A defect in one request must not cut all others.
-  process.on('unhandledRejection', (reason) => logger.error({ err: reason }, 'unhandled rejection'));
-  const stop = new AbortController();
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
-      logger.info({ signal }, 'stopping');
-      stop.abort(new Error(`stopped by ${signal}`));
-    });
-  }
-  await serve(settings, logger, stop.signal);
-  logger.info({}, 'stopped');
-}
-
-main().then(
-  () => process.exit(0),
-  (error: unknown) => {
-    console.error(error instanceof Error ? error.message : error);
-    process.exit(1);
-  },
-);
+runProcess({ name: 'gateway', readSettings, run: serve });

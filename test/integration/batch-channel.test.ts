@@ -12,25 +12,16 @@ import { BATCH_ACCOUNT, GATEWAY_ACCOUNT } from '../../src/channel/port.ts';
 import { PeerVerifier } from '../../src/channel/verifier.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { isAlreadyExists } from '../../src/kube/errors.ts';
-import type { Resource } from '../../src/kube/types.ts';
 import { tenantHeaders } from '../support/batch-api.ts';
 import { BatchProcess } from '../support/batch-process.ts';
 import { eventually } from '../support/eventually.ts';
-import { clientOf, createNamespace, sharedKubeconfig } from '../support/kube.ts';
+import { clientOf, createNamespace, serviceAccounts, sharedKubeconfig } from '../support/kube.ts';
 import { installApi } from '../support/product.ts';
 import { INSTALL } from '../support/resources.ts';
 
 const { namespace } = INSTALL;
 const POD = 'batch-channel-test';
 const OTHER_ACCOUNT = 'default-of-somebody';
-
-const serviceAccounts: Resource = {
-  group: '',
-  version: 'v1',
-  kind: 'ServiceAccount',
-  plural: 'serviceaccounts',
-  namespaced: true,
-};
 
 let client: KubeClient;
 let folder: string;

@@ -29,6 +29,7 @@ import {
   createAccounts,
   createBatchPod,
   removePod,
+  isServed,
   startGatewayInPod,
   type GatewayInPod,
 } from '../support/process-pods.ts';
@@ -95,7 +96,7 @@ beforeAll(async () => {
   batches = new BatchClient(`${gateways[0].url}/v1`, key);
   await createDeployment(client, namespace, 'chat', { maxReplicas: 2 });
   await readyReason(client, namespace, 'Serving');
-  await isServed('chat');
+  await isServed(gateways, key, 'chat');
   await eventually(async () => void (await batches.openai.files.list()), 60_000);
 }, 240_000);
 
@@ -132,17 +133,6 @@ async function startGateway(index: 0 | 1): Promise<GatewayInPod> {
     INFER_BATCH_ADDRESS: `127.0.0.1:${ports.batch}`,
   };
   return await startGatewayInPod(client, { kubeconfig: proxies.gateway.kubeconfig, ...GATEWAYS[index], environment });
-}
-
-/** Waits until the gateways know the deployment. */
-async function isServed(name: string): Promise<void> {
-  for (const { url } of gateways) {
-    await eventually(async () => {
-      const response = await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
-      const { data } = (await response.json()) as { data: { id: string }[] };
-      expect(data.map(({ id }) => id)).toContain(name);
-    }, 30_000);
-  }
 }
 
 /** Waits until the first results of the batch are stored. */
@@ -201,7 +191,7 @@ test('a batch wakes a deployment at zero, which goes back afterwards, and says w
   const scaling = { idleSeconds: 10, stabilizationWindowSeconds: 5 };
   await createDeployment(client, namespace, 'sleeper', { minReplicas: 0, maxReplicas: 1, scaling });
   await readyReason(client, namespace, 'ScaledToZero', 'sleeper');
-  await isServed('sleeper');
+  await isServed(gateways, key, 'sleeper');
   const { id } = await batches.start('sleeper', 10, 8);
   await batches.expectAllAnswered(id, 10);
   await eventually(async () => expect((await scalingOf('sleeper'))?.desiredReplicas).toBe(0), 60_000);

@@ -12,19 +12,18 @@ import type { KubeObject, Resource } from '../../src/kube/types.ts';
 import { waitFor } from '../cluster/wait.ts';
 import { startFaultProxy } from '../faults/proxy.ts';
 import type { FaultProxy } from '../faults/proxy.ts';
-import { clientOf, configMap, configMaps, createNamespace, sharedKubeconfig } from '../support/kube.ts';
+import {
+  clientOf,
+  configMap,
+  configMaps,
+  createNamespace,
+  serviceAccounts,
+  sharedKubeconfig,
+} from '../support/kube.ts';
 
 interface TokenRequest extends KubeObject {
   status?: { token: string };
 }
-
-const serviceAccounts: Resource = {
-  group: '',
-  version: 'v1',
-  kind: 'ServiceAccount',
-  plural: 'serviceaccounts',
-  namespaced: true,
-};
 
 let direct: KubeClient;
 let namespace: string;

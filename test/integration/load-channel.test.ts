@@ -13,7 +13,14 @@ import { createApiKey } from '../support/api-key.ts';
 import { ownAddress, writeEndpoints, type TestReplica } from '../support/endpoints.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeKubelet, servingStatus } from '../support/fake-kubelet.ts';
-import { createAccounts, removePod, startGatewayInPod, terminate, type GatewayInPod } from '../support/process-pods.ts';
+import {
+  createAccounts,
+  isServed,
+  removePod,
+  startGatewayInPod,
+  terminate,
+  type GatewayInPod,
+} from '../support/process-pods.ts';
 import { clientOf, createNamespace, sharedKubeconfig } from '../support/kube.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
 import { GATEWAY_ACCOUNT, installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
@@ -53,7 +60,7 @@ beforeAll(async () => {
   kubelet = new FakeKubelet(client, servingStatus, namespace);
   operator = startOperator('operator-1');
   gateways = [await startGateway('gateway-1', '127.0.1.1'), await startGateway('gateway-2', '127.0.1.2')];
-  await eventually(async () => expect(await metric(operator, 'infer_channel_gateways')).toBe(2), 60_000);
+  await eventually(async () => expect(await operator.metric('infer_channel_gateways')).toBe(2), 60_000);
 }, 180_000);
 
 afterAll(async () => {
@@ -75,15 +82,6 @@ function startOperator(identity: string): OperatorProcess {
 async function startGateway(name: string, ip: string): Promise<GatewayInPod> {
   const environment = { INFER_CHANNEL_PORT: String(channelPort), INFER_LEAVE_SECONDS: '1' };
   return await startGatewayInPod(client, { kubeconfig: gatewayProxy.kubeconfig, name, ip, environment });
-}
-
-/** The value of a metric of the operator; of a deployment's where one is named. */
-async function metric(of: OperatorProcess, name: string, deployment?: string): Promise<number | undefined> {
-  if (of.port === undefined) return undefined;
-  const text = await (await fetch(`http://127.0.0.1:${of.port}/metrics`)).text();
-  const labels = deployment === undefined ? '' : `\\{[^}]*deployment="${deployment}"[^}]*\\}`;
-  const value = new RegExp(`^${name}${labels} (\\S+)$`, 'm').exec(text)?.[1];
-  return value === undefined ? undefined : Number(value);
 }
 
 /** Sends a chat request through a gateway. */
@@ -175,18 +173,13 @@ describe('the leader', () => {
 
   test('hears at once of a request that waits where no replica serves, and that its client left', async () => {
     await createDeployment(client, namespace, 'nobody');
-    await eventually(async () => {
-      const { data } = (await (
-        await fetch(`${gateways[1].url}/v1/models`, { headers: { authorization: `Bearer ${key}` } })
-      ).json()) as { data: { id: string }[] };
-      expect(data.map(({ id }) => id)).toContain('nobody');
-    });
+    await isServed([gateways[1]], key, 'nobody');
     const leaves = new AbortController();
     const answer = ask(gateways[1], 'nobody', {}, leaves.signal).catch(() => 'left');
-    await eventually(async () => expect(await metric(operator, 'infer_deployment_requests_held', 'nobody')).toBe(1));
+    await eventually(async () => expect(await operator.metric('infer_deployment_requests_held', 'nobody')).toBe(1));
     leaves.abort();
     expect(await answer).toBe('left');
-    await eventually(async () => expect(await metric(operator, 'infer_deployment_requests_held', 'nobody')).toBe(0));
+    await eventually(async () => expect(await operator.metric('infer_deployment_requests_held', 'nobody')).toBe(0));
   }, 60_000);
 });
 
@@ -198,7 +191,7 @@ describe('a scale-down', () => {
     const endings = [await stream(first, 'drained', 400), await stream(first, 'drained', 400)];
     endings.push(await stream(first, 'drained', 200));
     await eventually(async () =>
-      expect(await metric(operator, 'infer_deployment_requests_in_flight', 'drained')).toBe(3),
+      expect(await operator.metric('infer_deployment_requests_in_flight', 'drained')).toBe(3),
     );
     await scaleTo('drained', 2);
     const { draining } = await eventually(async () => {
@@ -235,7 +228,7 @@ describe('a scale-down', () => {
     await served('silent', { minReplicas: 2, drainTimeoutSeconds: 15 });
     gateways[1].process.signal('SIGSTOP');
     try {
-      await eventually(async () => expect(await metric(operator, 'infer_channel_gateways')).toBe(1), 30_000);
+      await eventually(async () => expect(await operator.metric('infer_channel_gateways')).toBe(1), 30_000);
       const startedAt = Date.now();
       await scaleTo('silent', 1);
       await eventually(async () => expect((await state('silent')).draining).toHaveLength(1));
@@ -245,7 +238,7 @@ describe('a scale-down', () => {
     } finally {
       gateways[1].process.signal('SIGCONT');
     }
-    await eventually(async () => expect(await metric(operator, 'infer_channel_gateways')).toBe(2), 60_000);
+    await eventually(async () => expect(await operator.metric('infer_channel_gateways')).toBe(2), 60_000);
   }, 180_000);
 });
 
@@ -255,21 +248,21 @@ describe('who is heard', () => {
     const ending = await stream(gateways[1], 'drained', 200);
     gateways[1].process.signal('SIGTERM');
     await eventually(async () =>
-      expect(await metric(operator, 'infer_deployment_requests_in_flight', 'drained')).toBe(1),
+      expect(await operator.metric('infer_deployment_requests_in_flight', 'drained')).toBe(1),
     );
     expect(await ending()).toMatch(/\[DONE\]\s*$/);
     expect(await gateways[1].process.exit).toBe(0);
     await removePod(client, 'gateway-2');
-    await eventually(async () => expect(await metric(operator, 'infer_channel_gateways')).toBe(1));
+    await eventually(async () => expect(await operator.metric('infer_channel_gateways')).toBe(1));
     gateways[1] = await startGateway('gateway-2', '127.0.1.2');
-    await eventually(async () => expect(await metric(operator, 'infer_channel_gateways')).toBe(2), 60_000);
+    await eventually(async () => expect(await operator.metric('infer_channel_gateways')).toBe(2), 60_000);
   }, 180_000);
 
   test('by the operator that takes over when the leader dies', async () => {
     const second = startOperator('operator-2');
     await operator.end('SIGKILL');
     operator = second;
-    await eventually(async () => expect(await metric(second, 'infer_channel_gateways')).toBe(2), 90_000);
+    await eventually(async () => expect(await second.metric('infer_channel_gateways')).toBe(2), 90_000);
   }, 120_000);
 });
 

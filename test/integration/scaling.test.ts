@@ -17,7 +17,7 @@ import { startLoad, type RunningLoad } from '../load/load.ts';
 import { createApiKey } from '../support/api-key.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeKubelet, servingStatus, unschedulableStatus } from '../support/fake-kubelet.ts';
-import { createAccounts, removePod, startGatewayInPod, type GatewayInPod } from '../support/process-pods.ts';
+import { createAccounts, isServed, removePod, startGatewayInPod, type GatewayInPod } from '../support/process-pods.ts';
 import { clientOf, createNamespace, MemoryLogger, sharedKubeconfig } from '../support/kube.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
 import { GATEWAY_ACCOUNT, installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
@@ -76,7 +76,7 @@ beforeAll(async () => {
   resources.start();
   operator = startOperator('operator-1');
   gateways = [await startGateway('scaling-1', '127.0.2.1'), await startGateway('scaling-2', '127.0.2.2')];
-  await eventually(async () => expect(await gatewaysHeard(operator)).toBe(2), 60_000);
+  await eventually(async () => expect(await operator.metric('infer_channel_gateways')).toBe(2), 60_000);
 }, 180_000);
 
 afterAll(async () => {
@@ -105,11 +105,6 @@ async function startGateway(name: string, ip: string): Promise<GatewayInPod> {
   return await startGatewayInPod(client, { kubeconfig: gatewayProxy.kubeconfig, name, ip, environment });
 }
 
-async function gatewaysHeard(of: OperatorProcess): Promise<number> {
-  const text = await (await fetch(`http://127.0.0.1:${of.port}/metrics`)).text();
-  return Number(/^infer_channel_gateways (\d+)$/m.exec(text)?.[1]);
-}
-
 function load(model: string, rate: number): RunningLoad {
   const baseUrl = `${gateways[0].url}/v1`;
   const running = startLoad({ baseUrl, key, model, rate, streamShare: 0.5, maxTokens: TOKENS, seed: 1 });
@@ -125,17 +120,6 @@ async function ask(model: string): Promise<number> {
   });
   await response.arrayBuffer();
   return response.status;
-}
-
-/** Waits until the gateways know the deployment. */
-async function isServed(name: string): Promise<void> {
-  for (const { url } of gateways) {
-    await eventually(async () => {
-      const response = await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
-      const { data } = (await response.json()) as { data: { id: string }[] };
-      expect(data.map(({ id }) => id)).toContain(name);
-    }, 30_000);
-  }
 }
 
 async function resourceOf(name: string): Promise<InferenceDeployment> {
@@ -164,7 +148,7 @@ describe('at zero', () => {
     );
     await createDeployment(client, namespace, 'waker', { minReplicas: 0, maxReplicas: 3, scaling });
     await readyReason(client, namespace, 'ScaledToZero', 'waker');
-    await isServed('waker');
+    await isServed(gateways, key, 'waker');
     operatorProxy.reset();
     const askedAt = performance.now();
     const answers = Array.from({ length: 100 }, async () => ({ status: await ask('waker'), at: performance.now() }));
@@ -193,7 +177,7 @@ describe('at zero', () => {
       drainTimeoutSeconds: 5,
     });
     await readyReason(client, namespace, 'ScaledToZero', 'edge');
-    await isServed('edge');
+    await isServed(gateways, key, 'edge');
     for (let time = 0; time < 2; time += 1) {
       expect(await ask('edge')).toBe(200);
       const count = decided.get('edge')?.length ?? 0;
@@ -220,13 +204,13 @@ describe('under load', () => {
       scaling: { targetRps: 5, targetLatencyP95Ms: 800, stabilizationWindowSeconds: 10 },
     });
     await readyReason(client, namespace, 'Serving', 'loaded');
-    await isServed('loaded');
+    await isServed(gateways, key, 'loaded');
     const running = load('loaded', 14);
     await eventually(async () => expect((await resourceOf('loaded')).status?.replicas?.ready).toBe(3), 90_000);
     const before = decided.get('loaded')?.length ?? 0;
     await operator.end('SIGKILL');
     operator = startOperator('operator-2');
-    await eventually(async () => expect(await gatewaysHeard(operator)).toBe(2), 90_000);
+    await eventually(async () => expect(await operator.metric('infer_channel_gateways')).toBe(2), 90_000);
     const second = gateways[1];
     second.process.signal('SIGTERM');
     await second.process.exit;
@@ -258,7 +242,7 @@ describe('under load', () => {
       scaling: { targetRps: 5, targetLatencyP95Ms: 800 },
     });
     await readyReason(client, namespace, 'Serving', 'full');
-    await isServed('full');
+    await isServed(gateways, key, 'full');
     const serves = new Set((await livePods('full')).map(({ metadata }) => metadata.uid));
     kubelet.become((pod) =>
       serves.has(pod.metadata.uid) || pod.metadata.labels?.['infer.dev/deployment'] !== 'full'
@@ -319,7 +303,7 @@ describe('a count that somebody else writes', () => {
     operatorProxy.reset();
     operator = startOperator('operator-3');
     await eventually(() => expect(operator.log).toMatch(/"msg":"reconciling"/), 60_000);
-    await eventually(async () => expect(await gatewaysHeard(operator)).toBe(2), 60_000);
+    await eventually(async () => expect(await operator.metric('infer_channel_gateways')).toBe(2), 60_000);
     await write(2, 'keda');
     await eventually(async () => expect((await resourceOf('contested')).status?.replicas?.ready).toBe(2), 30_000);
     expect(operatorProxy.writes({ resource: 'deployments', name: 'infer-contested' })).toEqual([]);

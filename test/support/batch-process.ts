@@ -1,6 +1,5 @@
 /** The batch process as a process of its own, as it runs in a cluster but for the channel: its API is plain HTTP. */
 import { join, resolve } from 'node:path';
-import { eventually } from './eventually.ts';
 import { LoggedProcess } from './logged-process.ts';
 
 const ENTRY = join(resolve(import.meta.dirname, '../..'), 'src/batch/main.ts');
@@ -28,20 +27,11 @@ export class BatchProcess extends LoggedProcess {
 
   /** The URL of its API, once it serves. */
   async serving(): Promise<string> {
-    return await this.#urlOf('apiPort');
+    return await this.urlOf('apiPort');
   }
 
   /** The URL of its health and metrics, once they are there. */
   async healthUrl(): Promise<string> {
-    return await this.#urlOf('port');
-  }
-
-  async #urlOf(field: string): Promise<string> {
-    const port = await eventually(() => {
-      const value = this.logged(field);
-      if (value === undefined) throw new Error(`The batch process has not logged its ${field}:\n${this.log}`);
-      return value;
-    }, 30_000);
-    return `http://127.0.0.1:${port}`;
+    return await this.urlOf('port');
   }
 }

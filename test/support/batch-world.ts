@@ -72,6 +72,9 @@ export class BatchWorld {
   /** Around the store of every process. */
   wrapStore: (store: ObjectStore) => ObjectStore = (store) => store;
   statusWrites = 0;
+  /** How often a worker looked at all batches, and how often one was claimed. */
+  looks = 0;
+  claimed = 0;
 
   /** Puts a file into the store; returns its id. */
   async addFile(content: string | Buffer, purpose: FilePurpose = 'batch', lifetimeSeconds = 86_400): Promise<string> {
@@ -204,7 +207,10 @@ export class BatchWorld {
         });
       },
       get: (ref) => this.#batches.get(objectKey(ref)),
-      list: () => [...this.#batches.values()],
+      list: () => {
+        this.looks += 1;
+        return [...this.#batches.values()];
+      },
     };
   }
 
@@ -251,6 +257,7 @@ export class BatchWorld {
         }
         if (life.dead || signal.aborted) return;
         this.#holders.set(uid, life.identity);
+        this.claimed += 1;
         const claim: Claim = {
           ending: AbortSignal.any([signal, life.gone.signal]),
           lost: life.gone.signal,

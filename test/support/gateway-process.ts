@@ -1,6 +1,5 @@
 /** The gateway as a process of its own, as it runs in a cluster. */
 import { join, resolve } from 'node:path';
-import { eventually } from './eventually.ts';
 import { LoggedProcess } from './logged-process.ts';
 
 const ENTRY = join(resolve(import.meta.dirname, '../..'), 'src/gateway/main.ts');
@@ -23,20 +22,11 @@ export class GatewayProcess extends LoggedProcess {
 
   /** The URL of its API, once it serves. */
   async serving(): Promise<string> {
-    return await this.#urlOf('apiPort');
+    return await this.urlOf('apiPort');
   }
 
   /** The URL of its health and metrics, once they are there. */
   async healthUrl(): Promise<string> {
-    return await this.#urlOf('port');
-  }
-
-  async #urlOf(field: string): Promise<string> {
-    const port = await eventually(() => {
-      const value = this.logged(field);
-      if (value === undefined) throw new Error(`The gateway has not logged its ${field}:\n${this.log}`);
-      return value;
-    }, 30_000);
-    return `http://127.0.0.1:${port}`;
+    return await this.urlOf('port');
   }
 }

@@ -25,6 +25,14 @@ export const namespaces: Resource = {
   namespaced: false,
 };
 
+export const serviceAccounts: Resource = {
+  group: '',
+  version: 'v1',
+  kind: 'ServiceAccount',
+  plural: 'serviceaccounts',
+  namespaced: true,
+};
+
 /** Returns the kubeconfig of the tier's control plane. Throws an Error outside the integration and faults tiers. */
 export function sharedKubeconfig(): string {
   const file = process.env['INFER_TEST_KUBECONFIG'];

@@ -1,6 +1,7 @@
 /** A process of the product as it runs in a cluster: only so can it be killed at any moment. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { eventually } from './eventually.ts';
 
 export class LoggedProcess {
   readonly #child: ChildProcess;
@@ -46,6 +47,16 @@ export class LoggedProcess {
   async end(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<number | null> {
     this.signal(signal);
     return await this.exit;
+  }
+
+  /** The URL of the port that it logs in this field, once it has. */
+  protected async urlOf(field: string): Promise<string> {
+    const port = await eventually(() => {
+      const value = this.logged(field);
+      if (value === undefined) throw new Error(`The process has not logged its ${field}:\n${this.log}`);
+      return value;
+    }, 30_000);
+    return `http://127.0.0.1:${port}`;
   }
 
   /** The first number that the log has in this field. */

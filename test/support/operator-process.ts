@@ -34,4 +34,13 @@ export class OperatorProcess extends LoggedProcess {
   get port(): number | undefined {
     return this.logged('port');
   }
+
+  /** Returns a metric now, of a deployment where one is named; undefined where it has none, or no port yet. */
+  async metric(name: string, deployment?: string): Promise<number | undefined> {
+    if (this.port === undefined) return undefined;
+    const text = await (await fetch(`http://127.0.0.1:${this.port}/metrics`)).text();
+    const labels = deployment === undefined ? '' : `\\{[^}]*deployment="${deployment}"[^}]*\\}`;
+    const value = new RegExp(`^${name}${labels} (\\S+)$`, 'm').exec(text)?.[1];
+    return value === undefined ? undefined : Number(value);
+  }
 }

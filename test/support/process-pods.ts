@@ -3,22 +3,15 @@ import { GATEWAY_POD_LABELS } from '../../src/api/labels.ts';
 import { pods } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { isAlreadyExists } from '../../src/kube/errors.ts';
-import type { Resource } from '../../src/kube/types.ts';
+import { eventually } from './eventually.ts';
 import { servingStatus } from './fake-kubelet.ts';
 import { GatewayProcess } from './gateway-process.ts';
+import { serviceAccounts } from './kube.ts';
 import { INSTALL } from './resources.ts';
 
 const { namespace } = INSTALL;
 /** Keeps a deleted pod as one that terminates. */
 const FINALIZER = 'infer.dev/test';
-
-const serviceAccounts: Resource = {
-  group: '',
-  version: 'v1',
-  kind: 'ServiceAccount',
-  plural: 'serviceaccounts',
-  namespaced: true,
-};
 
 /** Makes the ServiceAccounts of the processes. */
 export async function createAccounts(client: KubeClient): Promise<void> {
@@ -74,6 +67,21 @@ export async function startGatewayInPod(
   const identity = await createGatewayPod(client, name, ip);
   const process = GatewayProcess.start(kubeconfig, { ...identity, ...environment });
   return { name, process, url: await process.serving() };
+}
+
+/** Waits until each of the gateways lists the model to the key. */
+export async function isServed(
+  gateways: readonly Pick<GatewayInPod, 'url'>[],
+  key: string,
+  model: string,
+): Promise<void> {
+  for (const { url } of gateways) {
+    await eventually(async () => {
+      const response = await fetch(`${url}/v1/models`, { headers: { authorization: `Bearer ${key}` } });
+      const { data } = (await response.json()) as { data: { id: string }[] };
+      if (!data.some(({ id }) => id === model)) throw new Error(`${url} does not list ${model}`);
+    }, 30_000);
+  }
 }
 
 /** Has the pod terminate, without end. */

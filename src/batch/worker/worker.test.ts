@@ -615,8 +615,8 @@ describe('what cannot be done', () => {
     start(world);
     await reaches(world, 'Finalizing');
     world.wallOffsetMs = 24.5 * 3_600_000;
-    const { statusWrites } = world;
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    const { claimed, statusWrites } = world;
+    await eventually(() => expect(world.claimed).toBeGreaterThan(claimed + 1));
     expect([world.state(), world.statusWrites]).toEqual(['Finalizing', statusWrites]);
     world.wallOffsetMs = 25.5 * 3_600_000;
     await eventually(() => expect(world.state()).toBe('Failed'));
@@ -678,8 +678,8 @@ test('the resource of a batch is removed 30 days after its end, and not by a clo
   start(world);
   await reaches(world, 'Completed');
   world.wallOffsetMs = 31 * 86_400_000;
-  // Within this the worker looks at it twice.
-  await new Promise((resolve) => setTimeout(resolve, 600));
+  const { looks } = world;
+  await eventually(() => expect(world.looks).toBeGreaterThan(looks + 3));
   expect(world.batch()).toBeDefined();
   world.wallOffsetMs += 3_600_000;
   world.monotonicOffsetMs += 3_600_000;
@@ -701,7 +701,8 @@ test('one that cannot be removed is tried again ever more seldom', async () => {
   world.wallOffsetMs = 31 * 86_400_000;
   world.monotonicOffsetMs = 31 * 86_400_000;
   await eventually(() => expect(tries).toBeGreaterThan(0));
-  // Sixty seconds of the worker's, in which it looks twelve times.
-  await new Promise((resolve) => setTimeout(resolve, 3000));
+  // Twelve times at what is to be done, and as often at what is old: sixty seconds of the worker's.
+  const { looks } = world;
+  await eventually(() => expect(world.looks).toBeGreaterThan(looks + 24));
   expect(tries).toBeLessThanOrEqual(7);
 });
