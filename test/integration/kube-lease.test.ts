@@ -172,10 +172,10 @@ describe('two candidates', () => {
     await leads(first);
     const errors = first.proxy.rule({
       match: { resource: 'leases' },
-      times: 3,
+      times: 2,
       action: { type: 'error', status: 500 },
     });
-    await waitFor('the errors', async () => (errors.hits === 3 ? true : undefined), { intervalMs: 10 });
+    await waitFor('the errors', async () => (errors.hits === 2 ? true : undefined), { intervalMs: 10 });
     const renewals = first.proxy.writes({ resource: 'leases' }).length;
     await waitFor('a renewal', async () =>
       first.proxy.writes({ resource: 'leases' }).length > renewals ? true : undefined,
