@@ -17,7 +17,11 @@ import { FileRepository } from './files/file-repository.ts';
 import { Sweeper } from './files/sweeper.ts';
 import { createBatchInformer } from './informer.ts';
 import { closeWithin, gatewaysOnly, thisMachineOnly } from './listener.ts';
+import { ClockWatch } from './clock-watch.ts';
 import { BatchApiMetrics } from './metrics.ts';
+import { createDeploymentInformer } from './replica-time/informer.ts';
+import { ReplicaTimeRecorder } from './replica-time/recorder.ts';
+import { ReplicaTimeRecords } from './replica-time/records.ts';
 import { createBatchApi } from './server.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { startWorker } from './start-worker.ts';
@@ -45,7 +49,16 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     watchNamespace,
   } = settings;
   const { forClients: store, forBatches } = await createStores(settings.store);
-  const informer = createBatchInformer({ client, watchNamespace, relistIntervalMs, logger, metrics: kubeMetrics });
+  const watch = { client, watchNamespace, relistIntervalMs, logger, metrics: kubeMetrics };
+  const informer = createBatchInformer(watch);
+  const deployments = createDeploymentInformer(watch);
+  const replicaTime = new ReplicaTimeRecorder({
+    deployments,
+    records: new ReplicaTimeRecords(store, logger),
+    now: () => Date.now(),
+    clock: new ClockWatch({ wall: () => Date.now(), monotonic: () => performance.now() }),
+    logger,
+  });
   const files = new FileRepository(store, logger);
   const api = await createBatchApi({
     store,
@@ -78,6 +91,7 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   ];
   const health = await serveHealth(settings.port, metrics, missing);
   informer.start();
+  deployments.start();
   logger.info({ port: health.port }, 'waiting for the first list');
   try {
     // One that does not work now may work later: requests are answered 503 until then.
@@ -85,6 +99,11 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     await informer.synced(stop);
     apiPort = await listener.listen(settings.apiPort);
     sweeper.start();
+    // Files and batches are served also where the deployments cannot be listed.
+    void deployments.synced(stop).then(
+      () => replicaTime.start(),
+      () => undefined,
+    );
     if (pod && end && gatewayAddress) {
       const ofBatches = { store: forBatches, files: new FileRepository(forBatches, logger) };
       stopWorker = startWorker({ client, informer, ...ofBatches, pod, end, gatewayAddress, logger });
@@ -97,9 +116,9 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   } catch (error) {
     if (!stop.aborted) throw error;
   } finally {
-    await Promise.all([closeWithin(listener, drainMs), stopWorker?.(drainMs), sweeper.stop()]);
+    await Promise.all([closeWithin(listener, drainMs), stopWorker?.(drainMs), sweeper.stop(), replicaTime.stop()]);
     await api.close();
-    await informer.stop();
+    await Promise.all([informer.stop(), deployments.stop()]);
     await health.close();
     await client.close();
   }

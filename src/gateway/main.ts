@@ -18,6 +18,7 @@ import { KeyIndex } from './auth/key-index.ts';
 import { keysByName } from './auth/on-behalf.ts';
 import { createPicker } from './balancer/choose.ts';
 import { createCaches } from './caches.ts';
+import { createCatalogue } from './catalogue.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { createLoadChannel } from './load/channel.ts';
 import { LoadTracker } from './load/tracker.ts';
@@ -53,6 +54,8 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   const keys = new KeyIndex(caches.apiKeys);
   registerReplicaMetrics(metrics, registry);
   const { pod, batchAddress } = settings;
+  const catalogue =
+    pod && createCatalogue({ client, namespace: pod.namespace, relistIntervalMs, logger, metrics: kubeMetrics });
   const endFor = pod && channelEnds(client, pod);
   const gateway = createGateway({
     registry,
@@ -62,6 +65,7 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     logger,
     metrics: gatewayMetrics,
     load,
+    ...(catalogue && { catalogue }),
     ...(endFor && { internal: { end: endFor(BATCH_ACCOUNT), keys: keysByName(caches.apiKeys) } }),
     ...(endFor && batchAddress && { batch: batchUpstream(endFor(BATCH_ACCOUNT), batchAddress) }),
   });
@@ -76,6 +80,7 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   const health = await serveHealth(settings.port, metrics, missing);
   const informers = Object.values(caches);
   for (const informer of informers) informer.start();
+  catalogue?.start();
   logger.info({ port: health.port }, 'waiting for the first lists');
   try {
     // Without keys and deployments it could only refuse. An API server that is away is waited for, however long.
@@ -95,7 +100,7 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     await gateway.close(settings.drainMs);
     // Only now: those who wait for its last requests listen until they are done.
     await channel?.close();
-    await Promise.all(informers.map((informer) => informer.stop()));
+    await Promise.all([...informers, catalogue].map((informer) => informer?.stop()));
     await health.close();
     await client.close();
   }

@@ -13,6 +13,7 @@ import type { LoadTracker } from './load/tracker.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { BatchProcess, type BatchUpstream } from './proxy/batch-process.ts';
 import { Forwarder } from './proxy/forwarder.ts';
+import { addCatalogRoutes, type Catalogue } from './routes/catalog.ts';
 import { addFileAndBatchRoutes } from './routes/files-and-batches.ts';
 import { addBatchInferenceRoutes, addInferenceRoutes } from './routes/inference.ts';
 import { addInternalRoutes, onBehalf } from './routes/internal.ts';
@@ -34,6 +35,8 @@ export interface GatewayOptions {
   readonly batch?: BatchUpstream;
   /** Who may use the internal port, and the keys on whose behalf that may be; without it there is no such port. */
   readonly internal?: { readonly end: ChannelEnd; readonly keys: KeysByName };
+  /** Without it GET /catalog is empty. */
+  readonly catalogue?: Catalogue;
   /** What differs from DEFAULT_LIMITS. */
   readonly limits?: Partial<GatewayLimits>;
 }
@@ -62,6 +65,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const app = createApp({ limits, onError, slow });
   observe(app, metrics, logger, 'online');
   addModelRoutes(app, options);
+  addCatalogRoutes(app, options);
   addInferenceRoutes(app, { ...options, forwarder, limits, onError });
   const batchProcess = options.batch && new BatchProcess(options.batch, limits, logger);
   addFileAndBatchRoutes(app, { ...options, batchProcess, limits, slow });

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import type { CallOptions } from './client.ts';
 import { ConnectionError } from './errors.ts';
-import { LeaderElector } from './lease.ts';
+import { LeaderElector, type Lease } from './lease.ts';
 import type { KubeObject } from './types.ts';
 
 const silent = { debug: nothing, info: nothing, warn: nothing, error: nothing };
@@ -97,4 +97,20 @@ test('a clock that is set back changes nothing', async () => {
   jest.setSystemTime(Date.now() - 3_600_000);
   await jest.advanceTimersByTimeAsync(60_000);
   expect(elector.isLeading()).toBe(true);
+});
+
+test('says until when another led before', async () => {
+  expect(elector.predecessorUntilMs).toBeUndefined();
+  await jest.advanceTimersByTimeAsync(20_000);
+  const renewedAt = (server.lease as Lease).spec?.renewTime ?? '';
+  const next = new LeaderElector({ client: server, namespace: 'n', name: 'leader', identity: 'next', logger: silent });
+  const over = new AbortController();
+  const run = next.run(over.signal, () => Promise.resolve());
+  server.dead = true;
+  await jest.advanceTimersByTimeAsync(30_000);
+  server.dead = false;
+  await jest.advanceTimersByTimeAsync(30_000);
+  over.abort();
+  await run;
+  expect(next.predecessorUntilMs).toBe(Date.parse(renewedAt));
 });

@@ -81,6 +81,8 @@ export class LeaderElector {
   #renewedAt: Time | undefined;
   /** Aborts when leadership is lost; undefined while not leading. */
   #lost: AbortController | undefined;
+  /** When the lease was renewed or released last before we took it, by the clock of who did, in Unix milliseconds. */
+  #predecessorUntilMs: number | undefined;
 
   constructor(options: LeaderElectorOptions) {
     this.#options = options;
@@ -97,6 +99,14 @@ export class LeaderElector {
     if (this.#since(this.#renewedAt) >= this.#renewDeadlineMs) this.#lose('the lease was not renewed in time');
     return !this.#lost.signal.aborted;
   };
+
+  /**
+   * Until when a process before this term held the lease, in Unix milliseconds of its own clock; undefined where none is
+   * known to have.
+   */
+  get predecessorUntilMs(): number | undefined {
+    return this.#predecessorUntilMs;
+  }
 
   /**
    * Waits for the lease, then runs `lead`, renewing until `lead` has ended.
@@ -199,6 +209,10 @@ export class LeaderElector {
       { timeoutMs },
     );
     this.#observe(updated);
+    // Also of our own name, as of a container that was started again.
+    if (this.#renewedAt === undefined) {
+      this.#predecessorUntilMs = Date.parse(current.spec?.renewTime ?? '') || undefined;
+    }
     return true;
   }
 

@@ -166,7 +166,7 @@ function controllerUids({ metadata }: KubeObject, kind: string): string[] {
  * Returns the key under which the cache finds the replicas of a deployment. A label alone says nothing: only what a
  * ReplicaSet made, in the deployment's own namespace, counts as a replica.
  */
-function replicaIndexKey(pod: Pod): string {
+export function replicaIndexKey(pod: Pod): string {
   const made = pod.metadata.ownerReferences?.some(
     ({ kind, controller }) => kind === 'ReplicaSet' && controller === true,
   );

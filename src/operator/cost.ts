@@ -1,16 +1,21 @@
-/** Pure: what the replicas of a deployment cost by the hour. */
+/** Pure: what the replicas of a deployment cost. */
 import type { HardwareProfileSpec } from '../api/generated/hardware-profile.ts';
+import type { Pod } from '../api/kubernetes.ts';
+import { gpusOf } from './usage/lifetimes.ts';
+
+type Price = NonNullable<HardwareProfileSpec['price']>;
 
 /**
- * Returns currency and cost per hour of `replicas` placed replicas, as a decimal string with two digits; undefined
- * where the profile names no price.
+ * Returns what `placed` replicas cost per hour in the currency of `price`, as a decimal string with two digits. Each counts
+ * with the accelerators that it has, which a profile that was edited since may tell otherwise; one without any counts as
+ * one accelerator.
  */
-export function costPerHour(
-  profile: HardwareProfileSpec | undefined,
-  replicas: number,
-): { currency: string; perHour: string } | undefined {
-  const price = profile?.price;
-  if (!price) return undefined;
-  const gpus = profile?.accelerator?.count ?? 1;
-  return { currency: price.currency, perHour: (Number(price.perGpuHour) * gpus * replicas).toFixed(2) };
+export function costPerHour({ perGpuHour }: Price, placed: readonly Pod[]): string {
+  const gpus = placed.reduce((sum, pod) => sum + (gpusOf(pod) || 1), 0);
+  return (Number(perGpuHour) * gpus).toFixed(2);
+}
+
+/** Returns what a million tokens cost where so many are made per second. */
+export function perMillionTokens(perHour: number, tokensPerSecond: number): number {
+  return (perHour / 3_600 / tokensPerSecond) * 1e6;
 }

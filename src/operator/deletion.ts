@@ -8,10 +8,11 @@ import type { Pod } from '../api/kubernetes.ts';
 import { setCondition, type Condition } from '../kube/conditions.ts';
 import { conditionOf } from './diagnose/context.ts';
 
-/** Returns the status of `resource`, which has a deletionTimestamp, with `pods` left, at `now`. */
+/** Returns the status of `resource`, which has a deletionTimestamp, with `pods` left and their time as in `usage`, at `now`. */
 export function deletingStatus(
   resource: InferenceDeployment,
   pods: readonly Pod[],
+  usage: InferenceDeploymentStatus['usage'],
   now: Date,
 ): InferenceDeploymentStatus {
   const { status } = resource;
@@ -26,8 +27,25 @@ export function deletingStatus(
     ...status,
     conditions,
     observedGeneration,
-    ...(status?.replicas && { replicas: { ...status.replicas, ready } }),
+    ...(status?.replicas && { replicas: { ...status.replicas, ready, ...shownLeft(status.replicas, pods) } }),
+    ...(usage && { usage }),
   };
+}
+
+/** Of the replicas that were shown, those that are left. */
+function shownLeft(
+  { pods: shown }: NonNullable<InferenceDeploymentStatus['replicas']>,
+  pods: readonly Pod[],
+): Pick<NonNullable<InferenceDeploymentStatus['replicas']>, 'pods'> {
+  if (shown === undefined) return {};
+  const left = shown.flatMap((replica) => {
+    const pod = pods.find(({ metadata }) => metadata.uid === replica.uid);
+    if (pod === undefined) return [];
+    return replica.readiness === 'Ready' && !serves(pod)
+      ? { ...replica, readiness: 'Draining', reason: 'Draining' }
+      : replica;
+  });
+  return { pods: left };
 }
 
 const DELETING = {

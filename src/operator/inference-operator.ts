@@ -29,6 +29,9 @@ import { createScaling, type Scaling } from './scaling.ts';
 import type { Settings } from './settings.ts';
 import { restoreTurns } from './templates/restore-turns.ts';
 import { DISPLAY_INTERVAL_MS, TrafficDisplay } from './traffic-display.ts';
+import { DepartedPods } from './usage/departed-pods.ts';
+import { registerUsageMetrics } from './usage/metrics.ts';
+import { PriceDisplay } from './usage/price-display.ts';
 
 // The package is CommonJS: its default export arrives as a member of the module object.
 const Operator = OperatorModule.default;
@@ -62,6 +65,10 @@ export class InferenceOperator extends Operator {
   readonly #channelEnd: ChannelEnd;
   readonly #onChannelFailure: (reason: string) => void;
   readonly #display = new TrafficDisplay();
+  readonly #prices = new PriceDisplay();
+  readonly #departed: DepartedPods;
+  /** From when on this process sees every replica that goes, in Unix milliseconds; undefined before the first lists. */
+  #watchingSinceMs: number | undefined;
   readonly #onDecision: (decision: Decision) => void;
   /** Set while this process leads, as the next. */
   #gateways: Gateways | undefined;
@@ -88,7 +95,9 @@ export class InferenceOperator extends Operator {
       logger,
       metrics: this.#metrics,
     });
+    this.#departed = new DepartedPods(this.#caches, () => Date.now());
     registerDeploymentMetrics(registry, this.#caches);
+    registerUsageMetrics(registry, this.#caches, this.#departed);
     enqueueOnChange(
       this.#caches,
       (ref) => this.#queue?.add(objectKey(ref)),
@@ -102,6 +111,7 @@ export class InferenceOperator extends Operator {
       if (type !== 'deleted') return;
       this.#gateways?.view.forgetDeployment(metadata.uid ?? '');
       this.#scaling?.forget(metadata.uid ?? '');
+      this.#prices.forget(metadata.uid ?? '');
     });
     this.#caches.inferenceBatches.onChange(({ object, previous }) => this.#scaling?.batchChanged(object, previous));
   }
@@ -124,6 +134,7 @@ export class InferenceOperator extends Operator {
       Object.entries(this.#neededCaches).flatMap(([kind, informer]) => (informer.hasSynced ? [] : [kind])),
     );
     for (const informer of informers) informer.start();
+    void this.#caches.pods.synced().then(() => (this.#watchingSinceMs = Date.now()));
     this.#runElections().then(this.#settleStopped.resolve, this.#settleStopped.reject);
     this.#log.info({ port: this.#server.port, namespace: this.#settings.namespace }, 'operator started');
   }
@@ -150,7 +161,8 @@ export class InferenceOperator extends Operator {
         ended = await elector.run(this.#stop.signal, async (leadership, lost) => {
           const ends = AbortSignal.any([lost, over.signal]);
           try {
-            await this.#lead(leadership, this.#client.writesUntil(ends, elector.isLeading));
+            const client = this.#client.writesUntil(ends, elector.isLeading);
+            await this.#lead(leadership, client, elector.predecessorUntilMs);
           } finally {
             // A write that still hangs must not land after the Lease was given away.
             over.abort();
@@ -162,8 +174,11 @@ export class InferenceOperator extends Operator {
     }
   }
 
-  /** One term: every write of it goes through `client`, which refuses once another process may lead. */
-  async #lead(leadership: AbortSignal, client: KubeClient): Promise<void> {
+  /**
+   * One term: every write of it goes through `client`, which refuses once another process may lead. Until `watchedUntilMs`
+   * another did.
+   */
+  async #lead(leadership: AbortSignal, client: KubeClient, watchedUntilMs: number | undefined): Promise<void> {
     const informers = Object.values(this.#neededCaches);
     await Promise.race([Promise.all(informers.map((informer) => informer.synced())), untilAborted(leadership)]);
     const { inferenceBatches } = this.#caches;
@@ -206,6 +221,9 @@ export class InferenceOperator extends Operator {
       gateways,
       scaling,
       display: this.#display,
+      prices: this.#prices,
+      departed: this.#departed,
+      unwatchedSince: this.#unwatchedSince(watchedUntilMs),
       failures: new ApplyFailures(),
       engineLogs: new EngineLogs({ read: engineLogReader(client), logger: this.#log }),
       turns: restoreTurns(this.#caches, (ref) => this.#queue?.add(objectKey(ref))),
@@ -238,6 +256,13 @@ export class InferenceOperator extends Operator {
       await queue.stop(STOP_GRACE_MS);
       await events.stop();
     }
+  }
+
+  /**
+   * When nobody watched replicas any more before this process did, in Unix seconds: another led until `watchedUntilMs`.
+   */
+  #unwatchedSince(watchedUntilMs = Number.NEGATIVE_INFINITY): number {
+    return Math.floor(Math.min(watchedUntilMs, this.#watchingSinceMs ?? Number.POSITIVE_INFINITY) / 1_000);
   }
 
   async #close(): Promise<void> {

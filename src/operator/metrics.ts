@@ -15,7 +15,7 @@ export function registerDeploymentMetrics(registry: Registry, caches: Caches): v
     collect() {
       this.reset();
       for (const { metadata, status } of caches.inferenceDeployments.list()) {
-        const { drainingPods: _pods, ...counts } = status?.replicas ?? {};
+        const { drainingPods: _draining, pods: _pods, ...counts } = status?.replicas ?? {};
         for (const [state, count] of Object.entries(counts)) {
           this.set({ namespace: metadata.namespace ?? '', deployment: metadata.name, state }, count);
         }

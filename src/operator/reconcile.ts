@@ -25,6 +25,7 @@ import { computeStatus, type StatusInput } from './status.ts';
 import { applyRevision, deleteObsolete } from './templates/apply-revision.ts';
 import type { Turns } from './templates/turns.ts';
 import { DISPLAY_INTERVAL_MS, type TrafficDisplay } from './traffic-display.ts';
+import { timeAndPrice, usageOf, type AccountingContext } from './usage/accounting.ts';
 
 /** Caches usually pass an own write within milliseconds, and their event brings the key back sooner than this. */
 const BEHIND_RETRY_MS = 250;
@@ -37,10 +38,11 @@ const PROGRESS_MS = 5_000;
 /** A node that was lost must not hold up the passes of other deployments. */
 const PROGRESS_TIMEOUT_MS = 1_000;
 
-export interface ReconcileContext extends ScalingContext {
+export interface ReconcileContext extends ScalingContext, AccountingContext {
   applier: Applier;
   events: EventRecorder;
   display: TrafficDisplay;
+  scaling: ScalingContext['scaling'] & AccountingContext['scaling'];
   failures: ApplyFailures;
   engineLogs: EngineLogs;
   turns: Turns;
@@ -81,6 +83,7 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   const applyFailure = failure ? context.failures.describe(failure, observation.resource) : undefined;
   if (failure && applyFailure === undefined) throw failure;
   const traffic = shownTraffic(observation.resource, context);
+  const accounts = timeAndPrice(observation, context);
   const { gatewayUrl } = settings;
   // After the children were applied, which a kubelet that does not answer must not hold up.
   const { lookAgainMs, ...told } = await readLogs(observation, context);
@@ -93,6 +96,7 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
       applyFailure,
       ...told,
       traffic: traffic.shown,
+      ...accounts.told,
       gatewayUrl,
     },
     now(),
@@ -101,6 +105,7 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   if (failure) throw failure;
   return nextPass(planned, [
     ...(traffic.unsettled ? [DISPLAY_INTERVAL_MS] : []),
+    ...accounts.lookAgainMs,
     ...lookAgainMs,
     ...(drainMs === undefined ? [] : [drainMs]),
     ...(planned.lookAgainMs === undefined ? [] : [planned.lookAgainMs]),
@@ -127,7 +132,8 @@ async function noteDeletion(ref: ObjectReference, context: ReconcileContext): Pr
   if (resource === undefined) return {};
   if (resources.isBehind(ref)) return { requeueAfterMs: BEHIND_RETRY_MS, untried: true };
   const { namespace = '', uid = '' } = resource.metadata;
-  const status = deletingStatus(resource, pods.byIndex('deployment', `${namespace}/${uid}`), context.now());
+  const left = pods.byIndex('deployment', `${namespace}/${uid}`);
+  const status = deletingStatus(resource, left, usageOf(resource, left, context), context.now());
   try {
     await writeStatus(resource, status, context);
   } catch (error) {

@@ -8,6 +8,7 @@ import { neededByBatches } from './batch-need.ts';
 import { belongsTo } from './refusals.ts';
 import { replicaCounts, startTimes } from './replica-counts.ts';
 import { childName } from './resources/names.ts';
+import { TokenRates } from './usage/token-rates.ts';
 
 export class ScalingSight {
   readonly #caches: Caches;
@@ -16,6 +17,7 @@ export class ScalingSight {
   readonly #since: number;
   /** Up to when the starts of each deployment's replicas were told, in Unix milliseconds, by its UID. */
   readonly #toldUntil = new Map<string, number>();
+  readonly #tokenRates = new TokenRates();
 
   constructor(caches: Caches, gateways: Pick<Gateways, 'takeSample' | 'view'>, now: Date) {
     this.#caches = caches;
@@ -41,7 +43,14 @@ export class ScalingSight {
     const live = liveCount(deployment, pods);
     const batches = this.#caches.inferenceBatches.byIndex('deployment', `${namespace}/${name}`);
     const batchReplicas = neededByBatches(resource, batches, new Date());
-    return { resource, live, observation: { traffic: this.#gateways.takeSample(uid), replicas, batchReplicas } };
+    const traffic = this.#gateways.takeSample(uid);
+    this.#tokenRates.note(uid, traffic?.engines ?? [], performance.now());
+    return { resource, live, observation: { traffic, replicas, batchReplicas } };
+  }
+
+  /** Returns how many tokens per second the deployment's engines make; undefined where that is not known, or none. */
+  tokensPerSecond(uid: string): number | undefined {
+    return this.#tokenRates.perSecond(uid, performance.now());
   }
 
   /** Returns whether requests wait for a replica of the deployment or are on one, by the word of any gateway. */
@@ -58,5 +67,6 @@ export class ScalingSight {
 
   forget(uid: string): void {
     this.#toldUntil.delete(uid);
+    this.#tokenRates.forget(uid);
   }
 }

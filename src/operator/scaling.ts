@@ -24,6 +24,8 @@ export interface Scaling {
   contention: Contention;
   /** When the term began. */
   since: Date;
+  /** Returns how many tokens per second the deployment's engines make; undefined where that is not known, or none. */
+  tokensPerSecond(uid: string): number | undefined;
   /** A deployment was deleted. */
   forget(uid: string): void;
   /** A batch came, went or has become another than `previous`. */
@@ -63,7 +65,8 @@ export function createScaling(options: {
       if (uid !== undefined) scaler.batchesChanged(uid);
     }
   };
-  return { scaler, contention, since, forget, batchChanged };
+  const tokensPerSecond = (uid: string): number | undefined => sight.tokensPerSecond(uid);
+  return { scaler, contention, since, tokensPerSecond, forget, batchChanged };
 }
 
 export interface ScalingContext {

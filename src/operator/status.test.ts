@@ -59,6 +59,15 @@ function ofRevision(pod: Pod, revision: string, creationTimestamp: string): Pod 
   return { ...pod, metadata: { ...pod.metadata, creationTimestamp, labels } };
 }
 
+function withGpus(count: number): Pod {
+  const limits = { memory: '96Gi', ...(count > 0 && { 'nvidia.com/gpu': String(count) }) };
+  return { ...readyPod(), spec: { nodeName: 'node-1', containers: [{ name: 'engine', resources: { limits } }] } };
+}
+
+function named(pod: Pod, name: string): Pod {
+  return { ...pod, metadata: { ...pod.metadata, name, uid: name } };
+}
+
 function pull(reason: string, message: string): Observation {
   return observation({ pods: [replicaPod({ image: 'a/b:1', state: { waiting: { reason, message } } })] });
 }
@@ -93,7 +102,22 @@ describe('computeStatus', () => {
       ScalingActive: 'True/Active',
       ScalingLimited: 'False/NotLimited',
     });
-    expect(status.replicas).toEqual({ desired: 1, ready: 1, starting: 0, draining: 0, failed: 0 });
+    expect(status.replicas).toEqual({
+      desired: 1,
+      ready: 1,
+      starting: 0,
+      draining: 0,
+      failed: 0,
+      pods: [
+        {
+          name: 'infer-chat-5d9f-abcde',
+          uid: 'pod-1',
+          readiness: 'Ready',
+          node: 'node-1',
+          since: '2026-01-01T00:00:00Z',
+        },
+      ],
+    });
   });
 
   test('one of two replicas serving is ready below the minimum, and says what the other waits for', () => {
@@ -330,9 +354,45 @@ describe('computeStatus', () => {
       metadata: { name: 'w' },
       status: { conditions: [{ type: 'PodScheduled', status: 'False', message: '1 Insufficient nvidia.com/gpu' }] },
     };
-    expect(statusOf(observation({ profile, pods: [readyPod(), waiting] })).cost).toEqual({
-      currency: 'EUR',
-      perHour: '3.60',
+    const cost = (pods: Pod[]): string | undefined => statusOf(observation({ profile, pods })).cost?.perHour;
+    expect(cost([withGpus(2), waiting])).toBe('3.60');
+    // Made before the profile was edited, it has what it has.
+    expect(cost([withGpus(2), withGpus(4)])).toBe('10.80');
+    expect(cost([withGpus(0)])).toBe('1.80');
+  });
+
+  test('the list of replicas agrees with the counts, and begins with those that cannot run', () => {
+    const crashed = replicaPod({ restartCount: 9, lastState: { terminated: { exitCode: 1 } } });
+    const leaving = readyPod();
+    leaving.metadata = { ...leaving.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' };
+    const waiting = { metadata: { name: 'w', uid: 'w', creationTimestamp: '2025-12-31T00:00:00Z' }, status: {} };
+    const many = Array.from({ length: 70 }, (_, index) => named(readyPod(), `ready-${index}`));
+    const pods = [...many, named(leaving, 'leaving'), named(loading, 'loading'), waiting, named(crashed, 'crashed')];
+    const { pods: list, ...counts } = statusOf(observation({ pods })).replicas ?? {};
+    expect(counts).toMatchObject({ ready: 70, starting: 2, draining: 1, failed: 1 });
+    expect(list).toHaveLength(64);
+    expect(list?.slice(0, 5).map(({ name, readiness, reason }) => [name, readiness, reason])).toEqual([
+      ['crashed', 'Failed', 'CrashLooping'],
+      ['loading', 'Starting', 'Loading'],
+      ['w', 'Starting', 'Scheduling'],
+      ['leaving', 'Draining', 'Draining'],
+      ['ready-0', 'Ready', undefined],
+    ]);
+    expect(list?.[2]).toEqual({
+      name: 'w',
+      uid: 'w',
+      readiness: 'Starting',
+      reason: 'Scheduling',
+      since: '2025-12-31T00:00:00Z',
+    });
+  });
+
+  test('one that is chosen to go is shown as leaving while it serves', () => {
+    const marked = readyPod();
+    marked.metadata = { ...marked.metadata, annotations: { 'infer.dev/draining-since': '2026-01-01T00:00:00Z' } };
+    expect(statusOf(observation({ pods: [marked] })).replicas).toMatchObject({
+      draining: 1,
+      pods: [{ readiness: 'Draining', reason: 'Draining' }],
     });
   });
 });

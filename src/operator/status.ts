@@ -1,5 +1,5 @@
 /** Pure: observation, plan and decision → the status to show. Messages are stable sentences, so steady states write nothing. */
-import { REASON_ORDER, type ConditionType, type ReplicaReason } from '../api/conditions.ts';
+import { REASON_ORDER, type ConditionType } from '../api/conditions.ts';
 import { effectiveSpec } from '../api/defaults.ts';
 import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
 import type { Pod } from '../api/kubernetes.ts';
@@ -20,8 +20,10 @@ import type { Plan } from './plan.ts';
 import { costPerHour } from './cost.ts';
 import { hintingAtUpdate, holdingUp } from './templates/messages.ts';
 import { scalingActiveVerdict, scalingLimitedVerdict } from './scaling-verdicts.ts';
+import { shownReplicas } from './replica-list.ts';
 import { actedOn, shownBefore, shownDecision } from './scaling-status.ts';
 import type { ShownTraffic } from './traffic-display.ts';
+import { isPlaced } from './usage/lifetimes.ts';
 import { availableVerdict, progressingVerdict, readyVerdict, replicasReadyVerdict, type Verdict } from './verdicts.ts';
 
 export type EngineCauses = ReadonlyMap<string, EngineCause>;
@@ -40,6 +42,10 @@ export interface StatusInput {
   downloadedPercent?: number | undefined;
   /** The traffic as it is to be shown. */
   traffic: ShownTraffic;
+  /** The checkpoint of the time that replicas have run; undefined where none ever had a place. */
+  usage?: InferenceDeploymentStatus['usage'];
+  /** The price of a million tokens as it is to be shown; undefined without traffic. */
+  perMillionTokens?: string | undefined;
   /** The gateways' base URL, where the install has set one. */
   gatewayUrl: string | undefined;
 }
@@ -56,12 +62,13 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
   // Pods that ended for good count only where nothing else tells why there is no replica.
   const live = observation.pods.filter((pod) => !isOver(pod));
   const pods = live.length > 0 ? live : observation.pods;
-  const states = pods.map((pod) => replicaState(pod, context, engineCauses));
+  const replicas = pods.map((pod) => ({ pod, state: replicaState(pod, context, engineCauses) }));
+  const states = replicas.map(({ state }) => state);
   const drainingPods = live
     .filter(isMarked)
     .map(({ metadata }) => metadata.uid ?? '')
     .slice(0, MAX_MARKS);
-  const cost = costPerHour(observation.profile?.spec, states.filter(isPlaced).length);
+  const cost = shownCost(input);
   const update = input.plan.template?.update;
   return {
     conditions: conditions(
@@ -78,10 +85,7 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
     ...shownModel(input),
     replicas: {
       desired: decision.replicas,
-      ready: count(states, 'ready'),
-      starting: count(states, 'starting'),
-      draining: count(states, 'draining'),
-      failed: count(states, 'failed'),
+      ...shownReplicas(replicas),
       ...(drainingPods.length > 0 && { drainingPods: drainingPods.toSorted() }),
     },
     scaling: {
@@ -90,8 +94,17 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
       ...(input.learned && { learned: input.learned }),
     },
     ...(cost && { cost }),
+    ...(input.usage && { usage: input.usage }),
     ...(update && { update }),
   };
+}
+
+function shownCost({ observation, perMillionTokens }: StatusInput): InferenceDeploymentStatus['cost'] {
+  const price = observation.profile?.spec.price;
+  if (price === undefined) return undefined;
+  const perHour = costPerHour(price, observation.pods.filter(isPlaced));
+  const { currency, perGpuHour } = price;
+  return { currency, perHour, perGpuHour, ...(perMillionTokens !== undefined && { perMillionTokens }) };
 }
 
 const UNKNOWN_MODEL: Verdict = {
@@ -184,20 +197,6 @@ function conditions(
 
 function count(states: readonly ReplicaState[], phase: ReplicaState['phase']): number {
   return states.filter((state) => state.phase === phase).length;
-}
-
-const UNPLACED: readonly ReplicaReason[] = [
-  'NoMatchingNode',
-  'WaitingForGPU',
-  'Unschedulable',
-  'Evicted',
-  'EndedByNode',
-];
-
-/** A replica costs from when it holds its GPU: not while it waits for one. */
-function isPlaced(state: ReplicaState): boolean {
-  const reason = state.problem?.reason;
-  return reason === undefined || !UNPLACED.includes(reason);
 }
 
 /** Why the children are not as the spec wants them. */

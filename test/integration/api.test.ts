@@ -119,6 +119,12 @@ describe('what the project ships', () => {
     expect(sizes.sort()).toEqual(['cpu: 0', ...gpus].map((size) => `infer-system/${size}`).sort());
   });
 
+  test('the catalogue is accepted, and stands in the namespace of Infer', async () => {
+    const models = await tried('-n', 'infer-system', '-k', join(root, 'manifests/catalog'));
+    expect(models.length).toBeGreaterThanOrEqual(12);
+    for (const { metadata } of models) expect(metadata.namespace).toBe('infer-system');
+  });
+
   test('the examples are accepted, and name a shipped profile', async () => {
     const files = (await readdir(join(root, 'examples'))).filter((file) => file.endsWith('.yaml'));
     const kinds: string[] = [];

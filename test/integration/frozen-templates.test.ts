@@ -1,16 +1,23 @@
 /** What runs stays as it is: an edited profile or an upgraded Infer is shown, and taken when somebody asks for it. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import type { CatalogModel } from '../../src/api/generated/catalog-model.ts';
 import type { HardwareProfileSpec } from '../../src/api/generated/hardware-profile.ts';
 import type { InferenceDeployment } from '../../src/api/generated/inference-deployment.ts';
 import type { ControllerRevision, Deployment, Pod } from '../../src/api/kubernetes.ts';
-import { controllerRevisions, deployments, hardwareProfiles, inferenceDeployments } from '../../src/api/resources.ts';
+import {
+  catalogModels,
+  controllerRevisions,
+  deployments,
+  hardwareProfiles,
+  inferenceDeployments,
+} from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { FaultProxy, RecordedRequest } from '../faults/proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FakeKubelet, servingStatus } from '../support/fake-kubelet.ts';
 import { startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
-import { hardwareProfile } from '../support/resources.ts';
+import { hardwareProfile, INSTALL } from '../support/resources.ts';
 import { createDeployment, readyReason } from '../support/scenario.ts';
 
 const OLD = 'registry.example/vllm:old';
@@ -194,6 +201,36 @@ describe('what runs', () => {
       });
     }
     await eventually(async () => expect(await revisionsOf('back')).toHaveLength(4));
+  }, 90_000);
+
+  test('takes the settings of the catalogue that it does not set itself, and stays when those are edited', async () => {
+    const catalogue = async (engine: CatalogModel['spec']['engine']): Promise<void> => {
+      const model: CatalogModel = {
+        apiVersion: 'infer.dev/v1alpha1',
+        kind: 'CatalogModel',
+        metadata: { name: `${namespace}-model`, namespace: INSTALL.namespace },
+        spec: { modelId: `${namespace}/catalogued`, ...(engine && { engine }) },
+      };
+      await client.apply(catalogModels, model, { fieldManager: 'test', force: true });
+    };
+    const argumentsOf = async (): Promise<string[]> => {
+      const { args = [] } = (await deploymentOf('catalogued')).spec.template.spec.containers[0] ?? {};
+      return args.filter((argument) => /^--(max-model-len|max-num-seqs|tool-call-parser)=/.test(argument));
+    };
+    await catalogue({ maxModelLen: 8192, maxNumSeqs: 64, toolCallParser: 'hermes' });
+    const spec = { hardwareProfile: profile, model: { id: `${namespace}/catalogued` }, engine: { maxModelLen: 4096 } };
+    await createDeployment(client, namespace, 'catalogued', spec);
+    await readyReason(client, namespace, 'Serving', 'catalogued');
+    expect(await argumentsOf()).toEqual(['--max-model-len=4096', '--max-num-seqs=64', '--tool-call-parser=hermes']);
+    const before = await deploymentOf('catalogued');
+
+    await catalogue({ maxModelLen: 8192, maxNumSeqs: 128, toolCallParser: 'hermes' });
+    await shows('catalogued', ['CatalogModel']);
+    expect((await deploymentOf('catalogued')).metadata.generation).toBe(before.metadata.generation);
+    await edit('catalogued', { restartedAt: '2026-01-01T00:00:00Z' });
+    await eventually(async () => expect(await argumentsOf()).toContain('--max-num-seqs=128'));
+    await shows('catalogued', undefined);
+    await client.delete(catalogModels, { namespace: INSTALL.namespace, name: `${namespace}-model` });
   }, 90_000);
 
   test('is put right when somebody edits the Deployment, to what ran and not to what is newer', async () => {

@@ -190,6 +190,9 @@ describe.each(OVERLAYS)('overlay %s on a real API server', (name) => {
       expect([resource, await may(GATEWAY, 'watch', resource, 'team-b')]).toEqual([resource, name !== 'namespaced']);
       expect([resource, await may(GATEWAY, 'patch', resource, 'team-a')]).toEqual([resource, false]);
     }
+    expect(await may(GATEWAY, 'watch', 'catalogmodels.infer.dev', 'infer-system')).toBe(true);
+    expect(await may(GATEWAY, 'watch', 'catalogmodels.infer.dev', 'team-a')).toBe(false);
+    expect(await may(GATEWAY, 'patch', 'catalogmodels.infer.dev', 'infer-system')).toBe(false);
     for (const resource of ['pods', 'secrets', 'services', 'configmaps', 'leases.coordination.k8s.io']) {
       expect([resource, await may(GATEWAY, 'get', resource, 'team-a')]).toEqual([resource, false]);
       expect([resource, await may(GATEWAY, 'get', resource, 'infer-system')]).toEqual([resource, false]);
@@ -206,6 +209,9 @@ describe.each(OVERLAYS)('overlay %s on a real API server', (name) => {
     expect(await may(BATCH, 'update', 'leases.coordination.k8s.io', 'infer-system')).toBe(true);
     expect(await may(BATCH, 'update', 'leases.coordination.k8s.io', 'team-a')).toBe(false);
     expect(await may(BATCH, 'create', 'serviceaccounts/infer-gateway', 'infer-system')).toBe(false);
+    expect(await may(BATCH, 'watch', 'inferencedeployments.infer.dev', 'team-a')).toBe(true);
+    expect(await may(BATCH, 'watch', 'inferencedeployments.infer.dev', 'team-b')).toBe(name !== 'namespaced');
+    expect(await may(BATCH, 'patch', 'inferencedeployments.infer.dev', 'team-a')).toBe(false);
     const others = ['pods', 'secrets', 'apikeys.infer.dev', 'inferencedeployments.infer.dev', 'persistentvolumeclaims'];
     for (const resource of others) {
       expect([resource, await may(BATCH, 'get', resource, 'team-a')]).toEqual([resource, false]);

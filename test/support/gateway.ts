@@ -124,12 +124,12 @@ function served(deployment: Deployment, id: string): ServedModel {
 
 /**
  * Starts a gateway that knows these deployments, all in the namespace of the keys; `more` is what stands beside it: a batch
- * process, or an end for its internal port.
+ * process, an end for its internal port, or a catalogue.
  */
 export async function startGateway(
   deployments: readonly Deployment[],
   limits: Partial<GatewayLimits> = {},
-  more: Pick<GatewayOptions, 'batch' | 'internal'> = {},
+  more: Pick<GatewayOptions, 'batch' | 'internal' | 'catalogue'> = {},
 ): Promise<RunningGateway> {
   const registry: Registry = {
     resolve: ({ namespace }, model) => {

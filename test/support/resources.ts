@@ -61,6 +61,8 @@ export function observation(parts: Partial<Observation> = {}): Observation {
   };
 }
 
+const SCHEDULED = { type: 'PodScheduled', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' };
+
 /** A scheduled replica whose download is done and whose engine is in the given state. */
 export function replicaPod(engine: Partial<ContainerStatus>, status: Partial<NonNullable<Pod['status']>> = {}): Pod {
   return {
@@ -68,10 +70,7 @@ export function replicaPod(engine: Partial<ContainerStatus>, status: Partial<Non
     spec: { nodeName: 'node-1' },
     status: {
       phase: 'Pending',
-      conditions: [
-        { type: 'PodScheduled', status: 'True' },
-        { type: 'Ready', status: 'False', lastTransitionTime: '2026-01-01T00:00:00Z' },
-      ],
+      conditions: [SCHEDULED, { type: 'Ready', status: 'False', lastTransitionTime: '2026-01-01T00:00:00Z' }],
       initContainerStatuses: [
         { name: 'download', ready: true, restartCount: 0, state: { terminated: { exitCode: 0 } } },
       ],
@@ -85,7 +84,7 @@ export function replicaPod(engine: Partial<ContainerStatus>, status: Partial<Non
 export function readyPod(): Pod {
   return replicaPod(
     { ready: true, state: { running: { startedAt: '2026-01-01T00:00:10Z' } } },
-    { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] },
+    { phase: 'Running', conditions: [SCHEDULED, { type: 'Ready', status: 'True' }] },
   );
 }
 

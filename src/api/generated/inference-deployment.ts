@@ -372,6 +372,39 @@ export interface InferenceDeploymentStatusReplicas {
    * failed is how many replicas cannot run as they are. Unit replicas. Example 0.
    */
   failed?: number;
+  /**
+   * pods are the replicas one by one, at most 64: first those that cannot run, then those that start, leave and answer.
+   */
+  pods?: InferenceDeploymentStatusReplicasPodsItem[];
+}
+/**
+ * One replica.
+ */
+export interface InferenceDeploymentStatusReplicasPodsItem {
+  /**
+   * name is the name of the pod. Example infer-llama-8b-6c9d7b5f4-x2x7q.
+   */
+  name: string;
+  /**
+   * uid is the UID of the pod. Example 3f1c0a52-6a0e-4a0e-9d53-0c5b7e0f7a11.
+   */
+  uid?: string;
+  /**
+   * readiness is Ready, Starting, Draining or Failed, as the counts beside this list have it. Example Ready.
+   */
+  readiness: string;
+  /**
+   * reason is why a replica that is not ready is not, by the reasons of the conditions; absent of one that is. Example Loading.
+   */
+  reason?: string;
+  /**
+   * node is the node that it runs on; absent before it has one. Example gpu-node-3.
+   */
+  node?: string;
+  /**
+   * since is when it was given its node, or was created where it has none. Example "2026-11-22T10:00:00Z".
+   */
+  since?: string;
 }
 /**
  * scaling is the last decision on the number of replicas and what it was made from.
@@ -494,6 +527,10 @@ export interface InferenceDeploymentStatusCost {
    */
   perHour?: string;
   /**
+   * perGpuHour is the price of one accelerator for one hour in the hardware profile, a decimal number; a replica without accelerators counts as one. Example "1.84".
+   */
+  perGpuHour?: string;
+  /**
    * perMillionTokens is the price of a million generated tokens at the present load, a decimal number. Example "0.42".
    */
   perMillionTokens?: string;
@@ -518,6 +555,23 @@ export interface InferenceDeploymentStatusUsage {
    * replicasSince is how many replicas have been running since asOf. Unit replicas. Example 3.
    */
   replicasSince?: number;
+  /**
+   * running are the replicas of replicasSince, so that the end of each is counted once, whoever sees it. Their GPUs together, times the time since asOf, are what a reader adds to gpuSeconds.
+   */
+  running?: InferenceDeploymentStatusUsageRunningItem[];
+}
+/**
+ * One replica that had not ended at asOf, as far as was known.
+ */
+export interface InferenceDeploymentStatusUsageRunningItem {
+  /**
+   * uid is the UID of the pod. Example 3f1c0a52-6a0e-4a0e-9d53-0c5b7e0f7a11.
+   */
+  uid: string;
+  /**
+   * gpus are the accelerators that the pod has. Unit accelerators. Example 4.
+   */
+  gpus: number;
 }
 /**
  * update says that Infer would make other pods now than those that run, which stay as they are; set spec.restartedAt to take what is new. Absent where there is nothing newer.
