@@ -24,19 +24,27 @@ function frame(text: string): string {
   return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`;
 }
 
-function token(finishReason: string | null): string {
-  const choices = [{ index: 0, delta: { content: ' sea' }, finish_reason: finishReason }];
-  return frame(`data: ${JSON.stringify({ ...HEAD, object: 'chat.completion.chunk', choices })}\n\n`);
+function event(more: object): string {
+  return frame(`data: ${JSON.stringify({ ...HEAD, object: 'chat.completion.chunk', ...more })}\n\n`);
 }
 
-const CHUNK = Buffer.from(token(null));
-const END = Buffer.from(token('length') + frame('data: [DONE]\n\n'));
+function token(finishReason: string | null): object {
+  return { choices: [{ index: 0, delta: { content: ' sea' }, finish_reason: finishReason }] };
+}
+
+const DONE = frame('data: [DONE]\n\n');
+const PLAIN = { chunk: Buffer.from(event(token(null))), end: Buffer.from(event(token('length')) + DONE) };
+/** As for who asks for `continuous_usage_stats`, which the gateway does. */
+const COUNTED = {
+  chunk: Buffer.from(event({ ...token(null), usage: USAGE })),
+  end: Buffer.from(event({ ...token('length'), usage: USAGE }) + event({ choices: [], usage: USAGE }) + DONE),
+};
 
 /**
  * Each token is a write of its own in a turn of its own, as from an engine, only without the wait between them. The
  * bytes go past Node's http, whose work for each would make this process the slowest of the chain.
  */
-function stream(response: ServerResponse): void {
+function stream(response: ServerResponse, { chunk, end }: typeof PLAIN): void {
   response.writeHead(200, {
     'content-type': 'text/event-stream; charset=utf-8',
     'transfer-encoding': 'chunked',
@@ -47,10 +55,10 @@ function stream(response: ServerResponse): void {
   const next = (): void => {
     sent += 1;
     if (sent === CHUNKS) {
-      socket?.write(END);
+      socket?.write(end);
       response.end();
     } else {
-      socket?.write(CHUNK);
+      socket?.write(chunk);
       setImmediate(next);
     }
   };
@@ -80,12 +88,14 @@ function whole(response: ServerResponse, saysLoad: boolean): void {
 
 const server = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
   let streams = false;
+  let counted = false;
   request.on('data', (part: Buffer) => {
     streams ||= part.includes('"stream":true');
+    counted ||= part.includes('"continuous_usage_stats":true');
   });
   request.on('end', () => {
     if (request.url === '/metrics') response.end(METRICS);
-    else if (streams) stream(response);
+    else if (streams) stream(response, counted ? COUNTED : PLAIN);
     else whole(response, request.headers[LOAD_REQUEST_HEADER] === 'json');
   });
 });

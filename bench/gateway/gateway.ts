@@ -4,6 +4,9 @@ import { Registry as MetricsRegistry } from 'prom-client';
 import { createAuthenticator } from '../../src/gateway/auth/authenticator.ts';
 import { createPicker } from '../../src/gateway/balancer/choose.ts';
 import { LoadTracker } from '../../src/gateway/load/tracker.ts';
+import { UsageLedger } from '../../src/gateway/metering/ledger.ts';
+import { Meter } from '../../src/gateway/metering/meter.ts';
+import { MeterMetrics } from '../../src/gateway/metering/metrics.ts';
 import { GatewayMetrics } from '../../src/gateway/metrics.ts';
 import { createGateway } from '../../src/gateway/server.ts';
 import type { Deployment, Replica } from '../../src/gateway/types.ts';
@@ -34,6 +37,12 @@ const deployment: Deployment = {
 const served = { id: 'bench', deployment, engineModel: 'bench', parent: undefined };
 const key = { metadata: { namespace: 'bench', name: 'bench' }, spec: { keyId, hash } };
 
+const metrics = new MetricsRegistry();
+const meter = new Meter({
+  metrics: new MeterMetrics({ registry: metrics, keyExists: () => true }),
+  ledger: new UsageLedger(() => undefined),
+  now: () => Date.now(),
+});
 const gateway = createGateway({
   registry: {
     resolve: (_, model) => (model === served.id ? served : undefined),
@@ -44,7 +53,8 @@ const gateway = createGateway({
   pick: createPicker(0),
   // As installed; the lines go where nobody reads them.
   logger: pino({ level: 'info' }, pino.destination('/dev/null')),
-  metrics: new GatewayMetrics(new MetricsRegistry()),
+  metrics: new GatewayMetrics(metrics),
   load: new LoadTracker(),
+  meter,
 });
 announcePort(await gateway.listen(0));

@@ -26,6 +26,7 @@ import { createBatchApi } from './server.ts';
 import { readSettings, type Settings } from './settings.ts';
 import { startWorker } from './start-worker.ts';
 import { TimedIds } from './timed-ids.ts';
+import { UsageRecords } from './usage/usage-records.ts';
 
 /** Serves until `stop` aborts, then until the requests under way are done or the time for that is over. */
 async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Promise<void> {
@@ -60,8 +61,11 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     logger,
   });
   const files = new FileRepository(store, logger);
+  const usageRecords = new UsageRecords(store, logger);
   const api = await createBatchApi({
     store,
+    usageRecords,
+    now: () => Date.now(),
     files,
     batches: new BatchView(informer, client),
     client,
@@ -75,6 +79,7 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   const sweeper = new Sweeper({
     store,
     files,
+    usage: usageRecords,
     batches: informer,
     watchNamespace,
     intervalMs: sweepIntervalMs,

@@ -1,4 +1,4 @@
-/** The HTTP server of Files and Batches. Only gateways reach it, on connections that authenticate them. */
+/** The HTTP server of Files, Batches and usage. Only gateways reach it, on connections that authenticate them. */
 import { randomUUID } from 'node:crypto';
 import type { Server } from 'node:http';
 import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -15,6 +15,7 @@ import type { BatchApiMetrics } from './metrics.ts';
 import { observe } from './observe.ts';
 import { Places } from './places.ts';
 import { identify } from './tenant.ts';
+import { addUsageRoutes, type UsageRouteParts } from './usage/routes.ts';
 
 /** Longer than the gateways' pools keep an idle connection: they are to be the end that closes. */
 const KEEP_ALIVE_MS = 75_000;
@@ -24,7 +25,10 @@ const REQUEST_TIMEOUT_MS = 3_600_000;
 export interface BatchApiOptions
   extends
     Omit<FileRouteParts, keyof BatchLimits | 'usage' | 'places'>,
-    Omit<BatchRouteParts, keyof BatchLimits | 'places'> {
+    Omit<BatchRouteParts, keyof BatchLimits | 'places'>,
+    Omit<UsageRouteParts, 'usage' | 'places'> {
+  /** What keys used. */
+  readonly usageRecords: UsageRouteParts['usage'];
   readonly metrics: BatchApiMetrics;
   readonly logger: Logger;
   /** What differs from DEFAULT_LIMITS. */
@@ -53,6 +57,7 @@ export async function createBatchApi(options: BatchApiOptions): Promise<BatchApi
   };
   addFileRoutes(app, { ...options, ...limits, places, usage: new NamespaceUsage(options.store) });
   addBatchRoutes(app, { ...options, ...limits, places });
+  addUsageRoutes(app, { ...options, places, usage: options.usageRecords });
   let leaving = false;
   app.addHook('onRequest', (_, { raw: response }, done) => {
     if (leaving) response.setHeader('connection', 'close');

@@ -20,10 +20,14 @@ const NAMESPACE = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const KEY = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const MAX_KEY = 63;
 
-/** Gives every request its tenant. The headers are taken at their word: whoever is connected is a gateway. */
+/** What gateways ask for themselves. */
+const INTERNAL = '/internal/';
+
+/** Gives every request on behalf of a key its tenant. The headers are taken at their word: whoever is connected is a gateway. */
 export function identify(app: FastifyInstance): void {
   app.decorateRequest('tenant');
   app.addHook('onRequest', (request: FastifyRequest, _: FastifyReply, done: (error?: GatewayError) => void) => {
+    if (request.routeOptions.url?.startsWith(INTERNAL) === true) return done();
     const { 'x-infer-namespace': namespace, 'x-infer-key': key } = request.headers;
     if (typeof namespace !== 'string' || !NAMESPACE.test(namespace)) return done(missing('x-infer-namespace'));
     if (typeof key !== 'string' || key.length > MAX_KEY || !KEY.test(key)) return done(missing('x-infer-key'));

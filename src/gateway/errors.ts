@@ -183,15 +183,24 @@ export function batchNotSetUp(): GatewayError {
   return new GatewayError({ status: 503, type: 'server_error', code: 'batch_not_set_up', message, headers });
 }
 
+/** Nobody runs the process that keeps what was used. */
+export function usageNotKept(): GatewayError {
+  const message =
+    'Usage is not kept in this installation: the batch process does that. Ask whoever runs it to install that and to ' +
+    'set INFER_BATCH_ADDRESS for the gateways.';
+  const headers = { 'retry-after': '120', 'x-should-retry': 'false' };
+  return new GatewayError({ status: 503, type: 'server_error', code: 'usage_not_kept', message, headers });
+}
+
 export function batchUnreachable(): GatewayError {
   const message =
-    'The batch process, which keeps files and batches, cannot be reached. Requests to models are not affected. ' +
+    'The batch process, which keeps files, batches and usage, cannot be reached. Requests to models are not affected. ' +
     'Try again shortly.';
   return unavailable('batch_unreachable', message, RETRY_SECONDS);
 }
 
 export function batchTimeout(seconds: number): GatewayError {
-  const message = `The batch process, which keeps files and batches, did not answer within ${seconds} s. Try again.`;
+  const message = `The batch process, which keeps files, batches and usage, did not answer within ${seconds} s. Try again.`;
   return new GatewayError({ status: 504, type: 'server_error', code: 'batch_timeout', message });
 }
 

@@ -22,6 +22,7 @@ import { createCatalogue } from './catalogue.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { createLoadChannel } from './load/channel.ts';
 import { LoadTracker } from './load/tracker.ts';
+import { createMetering } from './metering/metering.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { registerReplicaMetrics } from './registry-metrics.ts';
 import type { BatchUpstream } from './proxy/batch-process.ts';
@@ -44,19 +45,25 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   const caches = createCaches({ client, watchNamespace, relistIntervalMs, logger, metrics: kubeMetrics });
   const load = new LoadTracker();
   const gatewayMetrics = new GatewayMetrics(metrics);
+  const { pod, batchAddress } = settings;
+  const endFor = pod && channelEnds(client, pod);
+  const batchUpstream = (connections: number): BatchUpstream | undefined =>
+    endFor && batchAddress && upstreamOf(endFor(BATCH_ACCOUNT), batchAddress, connections);
+  const metering = createMetering({ metrics, apiKeys: caches.apiKeys, upstream: batchUpstream(1), logger });
   const registry = new DeploymentRegistry(caches, {
     touch: (deployment) => load.touch(deployment),
     forget: (deployment) => {
       load.forget(deployment);
+      metering.forget(deployment);
       gatewayMetrics.forget(deployment).catch((error: unknown) => logger.error({ err: error }, 'metrics'));
     },
   });
   const keys = new KeyIndex(caches.apiKeys);
   registerReplicaMetrics(metrics, registry);
-  const { pod, batchAddress } = settings;
   const catalogue =
     pod && createCatalogue({ client, namespace: pod.namespace, relistIntervalMs, logger, metrics: kubeMetrics });
-  const endFor = pod && channelEnds(client, pod);
+  // A request for files or batches takes one connection; there are never more than may be under way.
+  const batch = batchUpstream(DEFAULT_LIMITS.transfers);
   const gateway = createGateway({
     registry,
     authenticator: createAuthenticator((keyId) => keys.find(keyId)),
@@ -66,8 +73,9 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     metrics: gatewayMetrics,
     load,
     ...(catalogue && { catalogue }),
+    meter: metering.meter,
     ...(endFor && { internal: { end: endFor(BATCH_ACCOUNT), keys: keysByName(caches.apiKeys) } }),
-    ...(endFor && batchAddress && { batch: batchUpstream(endFor(BATCH_ACCOUNT), batchAddress) }),
+    ...(batch && { batch }),
   });
   const channel = endFor && createLoadChannel({ end: endFor(OPERATOR_ACCOUNT), tracker: load, metrics, logger });
 
@@ -89,6 +97,7 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     await channel?.listen(settings.channelPort, pod?.ip);
     const internalPort = pod && (await gateway.listenInternal(settings.internalPort, pod.ip));
     apiPort = await gateway.listen(settings.apiPort);
+    metering.start();
     logger.info({ apiPort, internalPort }, 'serving');
     await untilAborted(stop);
     gateway.leave();
@@ -98,6 +107,7 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     if (!stop.aborted) throw error;
   } finally {
     await gateway.close(settings.drainMs);
+    await metering.close();
     // Only now: those who wait for its last requests listen until they are done.
     await channel?.close();
     await Promise.all([...informers, catalogue].map((informer) => informer?.stop()));
@@ -106,10 +116,12 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   }
 }
 
-/** A request for files or batches takes one connection; there are never more than may be under way. */
-function batchUpstream(end: ChannelEnd, { host, port }: { host: string; port: number }): BatchUpstream {
-  const dispatcher = channelAgent(end, { maxConnectionsPerOrigin: DEFAULT_LIMITS.transfers });
-  return { dispatcher, origin: channelOrigin(host, port) };
+function upstreamOf(
+  end: ChannelEnd,
+  { host, port }: { host: string; port: number },
+  maxConnectionsPerOrigin: number,
+): BatchUpstream {
+  return { dispatcher: channelAgent(end, { maxConnectionsPerOrigin }), origin: channelOrigin(host, port) };
 }
 
 runProcess({ name: 'gateway', readSettings, run: serve });

@@ -1,5 +1,5 @@
 /** What the gateway measures. Labels are bounded: routes and codes are few, deployments are those that exist. */
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Metric, type Registry } from 'prom-client';
 import type { Deployment } from './types.ts';
 
 /** Of clients, or of batches. */
@@ -17,10 +17,26 @@ type DeploymentLabels = 'namespace' | 'deployment';
 
 const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300, 600];
 
-/** One that was deleted has no series: its requests may still end, and would make them anew. */
-function labelsOf(deployment: Deployment | undefined): { namespace: string; deployment: string } {
+/** Returns the labels of a deployment. One that was deleted has no series: its requests may still end, and would make them anew. */
+export function labelsOf(deployment: Deployment | undefined): { namespace: string; deployment: string } {
   if (deployment === undefined || deployment.removed) return { namespace: '', deployment: '' };
   return { namespace: deployment.namespace, deployment: deployment.name };
+}
+
+/** Removes the series that have all of these labels. */
+export async function removeSeries(
+  metrics: readonly Metric<never>[],
+  labels: Readonly<Record<string, string>>,
+): Promise<void> {
+  for (const metric of metrics) {
+    for (const { labels: found } of (await metric.get()).values) {
+      const series = found as Record<string, string | number>;
+      if (Object.entries(labels).some(([name, value]) => series[name] !== value)) continue;
+      // Of a histogram each bucket comes with its bound, which is no label of the series.
+      const { le: _bound, ...own } = series;
+      metric.remove(own as never);
+    }
+  }
 }
 
 export class GatewayMetrics {
@@ -115,14 +131,7 @@ export class GatewayMetrics {
       this.#broken,
       this.#unread,
     ];
-    for (const metric of metrics) {
-      for (const { labels } of (await metric.get()).values) {
-        if (labels['namespace'] !== namespace || labels['deployment'] !== name) continue;
-        // Of a histogram each bucket comes with its bound, which is no label of the series.
-        const { le: _bound, ...own } = labels as Record<string, string | number>;
-        metric.remove(own as never);
-      }
-    }
+    await removeSeries(metrics, { namespace, deployment: name });
   }
 
   firstByte(deployment: Deployment, stream: boolean, seconds: number): void {

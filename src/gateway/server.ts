@@ -10,6 +10,7 @@ import type { KeysByName } from './auth/on-behalf.ts';
 import { Connections } from './connections.ts';
 import { DEFAULT_LIMITS, type GatewayLimits } from './limits.ts';
 import type { LoadTracker } from './load/tracker.ts';
+import type { Meter } from './metering/meter.ts';
 import type { GatewayMetrics } from './metrics.ts';
 import { BatchProcess, type BatchUpstream } from './proxy/batch-process.ts';
 import { Forwarder } from './proxy/forwarder.ts';
@@ -19,6 +20,7 @@ import { addBatchInferenceRoutes, addInferenceRoutes } from './routes/inference.
 import { addInternalRoutes, onBehalf } from './routes/internal.ts';
 import { addModelRoutes } from './routes/models.ts';
 import { observe } from './routes/observe.ts';
+import { addUsageRoute } from './routes/usage.ts';
 import type { Authenticator, Registry, ReplicaPicker } from './types.ts';
 
 /** For error events to leave when the grace period is over. */
@@ -31,6 +33,7 @@ export interface GatewayOptions {
   readonly logger: Logger;
   readonly metrics: GatewayMetrics;
   readonly load: LoadTracker;
+  readonly meter: Meter;
   /** The batch process; without one, files and batches are refused. */
   readonly batch?: BatchUpstream;
   /** Who may use the internal port, and the keys on whose behalf that may be; without it there is no such port. */
@@ -58,8 +61,8 @@ export interface Gateway {
 /** Returns a gateway that is not listening yet. */
 export function createGateway(options: GatewayOptions): Gateway {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const { load, logger, metrics, pick } = options;
-  const forwarder = new Forwarder({ pick, limits, metrics, load, logger });
+  const { load, logger, meter, metrics, pick } = options;
+  const forwarder = new Forwarder({ pick, limits, metrics, load, meter, logger });
   const onError = (error: unknown): void => logger.error({ err: error }, 'request failed by a defect');
   const slow = new WeakSet<Socket>();
   const app = createApp({ limits, onError, slow });
@@ -69,6 +72,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   addInferenceRoutes(app, { ...options, forwarder, limits, onError });
   const batchProcess = options.batch && new BatchProcess(options.batch, limits, logger);
   addFileAndBatchRoutes(app, { ...options, batchProcess, limits, slow });
+  addUsageRoute(app, { ...options, batchProcess, limits });
   const connections = new Connections(app.server);
   const internal = options.internal && createInternal(options.internal, { ...options, forwarder, limits, onError });
   let leaving = false;

@@ -1,68 +1,161 @@
-/** The batch process with the rights that it ships with keeps the time of replicas in its store. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { inferenceDeployments } from '../../src/api/resources.ts';
-import { ReplicaTimeRecords } from '../../src/batch/replica-time/records.ts';
+/** The time and price of replicas in the status, with the operator killed at the wrong moments. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { InferenceDeploymentStatus } from '../../src/api/generated/inference-deployment.ts';
+import type { Pod } from '../../src/api/kubernetes.ts';
+import { hardwareProfiles, inferenceDeployments, pods } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import { createStores } from '../../src/store/create-store.ts';
-import { startFaultProxy, type FaultProxy } from '../faults/proxy.ts';
-import { BatchProcess } from '../support/batch-process.ts';
+import type { FaultProxy } from '../faults/proxy.ts';
 import { eventually } from '../support/eventually.ts';
-import { clientOf, createNamespace, MemoryLogger, sharedKubeconfig } from '../support/kube.ts';
-import { BATCH_ACCOUNT, installApi } from '../support/product.ts';
-import { createDeployment } from '../support/scenario.ts';
+import { servingStatus, type FakeKubelet } from '../support/fake-kubelet.ts';
+import { startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
+import { OperatorProcess } from '../support/operator-process.ts';
+import { hardwareProfile } from '../support/resources.ts';
+import { createDeployment, readyReason } from '../support/scenario.ts';
+
+const PROFILE = 'gpu.usage';
+/** The schedule is of the past, so that its sums do not depend on how long the test takes. Unix seconds. */
+const START = Math.floor(Date.now() / 1_000) - 3_600;
 
 let client: KubeClient;
 let proxy: FaultProxy;
-let folder: string;
+let kubelet: FakeKubelet;
 let namespace: string;
-let batchProcess: BatchProcess;
+let operator: OperatorProcess;
+/** When pods that are given a node from now on get it, in seconds after the start. */
+let scheduledAt = 0;
+const since = new Map<string, number>();
+/** When replicas ended, by UID of the pod. */
+const ended = new Map<string, number>();
 
 beforeAll(async () => {
-  client = clientOf(sharedKubeconfig());
-  await installApi(client, sharedKubeconfig(), process.env['INFER_TEST_KUBECTL'] ?? '');
-  namespace = await createNamespace(client, 'replica-time');
-  proxy = await startFaultProxy({ upstream: sharedKubeconfig(), impersonate: BATCH_ACCOUNT });
-  folder = await mkdtemp(join(tmpdir(), 'infer-replica-time-'));
-}, 120_000);
+  ({ client, kubelet, namespace, proxy } = await startOperatorBed('usage'));
+  kubelet.become(statusOf);
+  const profile = hardwareProfile({
+    accelerator: { resource: 'example.com/gpu', count: 2, memoryGiB: 80 },
+    price: { currency: 'EUR', perGpuHour: '1.50' },
+  });
+  profile.metadata.name = PROFILE;
+  await client.apply(hardwareProfiles, profile, { fieldManager: 'test', force: true });
+  operator = startOperator();
+}, 60_000);
 
 afterAll(async () => {
-  await batchProcess.end('SIGKILL');
-  await proxy.stop();
-  await rm(folder, { recursive: true });
-  await client.close();
+  await stopOperatorBed(operator, { client, kubelet, proxy });
 }, 30_000);
 
-test('from its start, and to the end of a deployment', async () => {
-  const { metadata } = await createDeployment(client, namespace);
-  const asOf = new Date(Math.floor(Date.now() / 1_000) * 1_000 - 600_000).toISOString();
-  const usage = { replicaSeconds: 50, gpuSeconds: 100, asOf, replicasSince: 1, running: [{ uid: 'a', gpus: 2 }] };
-  const cost = { currency: 'EUR', perHour: '6.00', perGpuHour: '3.00' };
-  const options = { type: 'merge', subresource: 'status' } as const;
-  await client.patch(inferenceDeployments, metadata, { status: { usage, cost } }, options);
-  batchProcess = BatchProcess.start(proxy.kubeconfig, folder);
-  await batchProcess.serving();
+/** Of the same name each time, so that it need not wait for the end of a lease. */
+function startOperator(): OperatorProcess {
+  return OperatorProcess.start({
+    kubeconfig: proxy.kubeconfig,
+    environment: { INFER_WATCH_NAMESPACE: namespace },
+  });
+}
 
-  const { forClients } = await createStores({ kind: 'folder', folder });
-  const records = new ReplicaTimeRecords(forClients, new MemoryLogger());
-  const kept = async (count: number) =>
+function at(seconds: number): string {
+  return new Date((START + seconds) * 1_000).toISOString().replace('.000Z', 'Z');
+}
+
+function statusOf(pod: Pod): NonNullable<Pod['status']> {
+  const { uid = '' } = pod.metadata;
+  if (!since.has(uid)) since.set(uid, scheduledAt);
+  const conditions = (servingStatus().conditions ?? []).map((condition) => ({
+    ...condition,
+    lastTransitionTime: at(since.get(uid) ?? 0),
+  }));
+  const end = ended.get(uid);
+  if (end === undefined) return { phase: 'Running', conditions };
+  const terminated = { exitCode: 1, reason: 'Error', finishedAt: at(end) };
+  const container = { name: 'engine', image: 'vllm', imageID: '', ready: false, restartCount: 0 };
+  return { phase: 'Failed', conditions, containerStatuses: [{ ...container, state: { terminated } }] };
+}
+
+async function replicas(): Promise<string[]> {
+  const { items } = await client.list(pods, { namespace, labelSelector: 'infer.dev/deployment=chat' });
+  return items.filter(({ metadata }) => !ended.has(metadata.uid ?? '')).map(({ metadata }) => metadata.uid ?? '');
+}
+
+async function status(): Promise<InferenceDeploymentStatus> {
+  return (await client.get(inferenceDeployments, { namespace, name: 'chat' }))?.status ?? {};
+}
+
+/** Waits until two replicas of the deployment serve, the one from `seconds` on among them, as the status has it. */
+async function counted(seconds: number): Promise<NonNullable<InferenceDeploymentStatus['usage']>> {
+  return await eventually(async () => {
+    const { replicas: shown, usage } = await status();
+    const newest = (usage?.running ?? []).map(({ uid }) => since.get(uid));
+    expect([shown?.ready, usage?.replicasSince, Math.max(...newest.map((one) => one ?? -1))]).toEqual([2, 2, seconds]);
+    if (usage === undefined) throw new Error('nothing is counted yet');
+    return usage;
+  }, 30_000);
+}
+
+describe('with two replicas of two GPUs each', () => {
+  test('time and cost begin with the place of a replica', async () => {
+    await createDeployment(client, namespace, 'chat', { hardwareProfile: PROFILE, minReplicas: 2 });
+    await readyReason(client, namespace, 'Serving');
+    const usage = await counted(0);
+    expect(usage).toMatchObject({ replicaSeconds: 0, gpuSeconds: 0, asOf: at(0) });
+    expect(usage.running?.map(({ gpus }) => gpus)).toEqual([2, 2]);
+    const { cost, replicas: shown } = await status();
+    expect(cost).toEqual({ currency: 'EUR', perHour: '6.00', perGpuHour: '1.50' });
+    expect(shown?.pods?.map(({ readiness, since: from }) => [readiness, from])).toEqual([
+      ['Ready', at(0)],
+      ['Ready', at(0)],
+    ]);
+    const gpuSeconds = (await operator.metric('infer_deployment_gpu_seconds_total', 'chat')) ?? 0;
+    const passed = Date.now() / 1_000 - START;
+    expect(Math.abs(gpuSeconds - 4 * passed)).toBeLessThan(30);
+    expect(await operator.metric('infer_deployment_cost_per_hour', 'chat')).toBe(6);
+  }, 60_000);
+
+  test('an end, and the start of another, are counted by an operator that saw neither', async () => {
+    await operator.end('SIGKILL');
+    const [first = ''] = await replicas();
+    scheduledAt = 400;
+    ended.set(first, 300);
+    kubelet.become(statusOf);
+    await eventually(async () => expect((await replicas()).some((uid) => since.get(uid) === 400)).toBe(true), 30_000);
+    operator = startOperator();
+    // One of them for 300 s and one for 400.
+    expect(await counted(400)).toMatchObject({ replicaSeconds: 700, gpuSeconds: 1_400, asOf: at(400) });
+  }, 60_000);
+
+  test('the next operator counts nothing twice, and nothing is written while the replicas stay', async () => {
+    const before = (await status()).usage;
+    await operator.end('SIGKILL');
+    proxy.reset();
+    operator = startOperator();
+    await eventually(() => expect(operator.log).toMatch(/"msg":"reconciling"/), 30_000);
     await eventually(async () => {
-      const now = Date.now() / 1_000;
-      const snapshots = await records.read(namespace, now - 86_400, now);
-      expect(snapshots).toHaveLength(count);
-      return snapshots;
+      const passes = await operator.metric('infer_workqueue_work_duration_seconds_count{name="inferencedeployments"}');
+      expect(passes ?? 1).toBeGreaterThan(0);
+      const seconds = await operator.metric('infer_deployment_replica_seconds_total', 'chat');
+      expect(seconds).toBeGreaterThan(700);
     }, 30_000);
-  const [first] = await kept(1);
-  expect(first).toMatchObject({ uid: metadata.uid, deployment: 'chat' });
-  expect(first?.replicaSeconds).toBeGreaterThanOrEqual(650);
-  expect(first?.gpuSeconds).toBe(2 * (first?.replicaSeconds ?? 0));
-  expect(first?.cost['EUR']).toBeCloseTo(((first?.gpuSeconds ?? 0) / 3_600) * 3);
+    expect((await status()).usage).toEqual(before);
+    expect(proxy.writes({ namespace }).filter(({ resource }) => resource.startsWith('inferencedeployments'))).toEqual(
+      [],
+    );
+  }, 60_000);
 
-  // Later than the first by a second, so that there is something to keep.
-  await eventually(() => expect(Date.now() / 1_000).toBeGreaterThan((first?.at ?? 0) + 1), 5_000);
-  await client.delete(inferenceDeployments, metadata);
-  const last = (await kept(2)).at(-1);
-  expect(last?.replicaSeconds).toBeGreaterThan(first?.replicaSeconds ?? 0);
-}, 90_000);
+  test('one that vanished while none watched is counted until the last one would have seen it', async () => {
+    const before = (await status()).usage;
+    await operator.end('SIGKILL');
+    const killedAt = Date.now() / 1_000;
+    const gone = (await replicas()).find((uid) => since.get(uid) === 400);
+    const { items } = await client.list(pods, { namespace, labelSelector: 'infer.dev/deployment=chat' });
+    const pod = items.find(({ metadata }) => metadata.uid === gone);
+    scheduledAt = 500;
+    await client.delete(pods, pod?.metadata ?? { name: '' });
+    await eventually(async () => expect((await replicas()).some((uid) => since.get(uid) === 500)).toBe(true), 30_000);
+    operator = startOperator();
+    const usage = await counted(500);
+    const asOf = Date.parse(usage.asOf ?? '') / 1_000;
+    expect(killedAt - asOf).toBeGreaterThan(-2);
+    expect(killedAt - asOf).toBeLessThan(20);
+    // Two from 400 on until then, and the newest from 500 on.
+    const after = (from: number): number => asOf - START - from;
+    expect(usage.replicaSeconds).toBe((before?.replicaSeconds ?? 0) + 2 * after(400) + after(500));
+    expect(usage.gpuSeconds).toBe(2 * (usage.replicaSeconds ?? 0));
+  }, 60_000);
+});

@@ -14,6 +14,7 @@ import type { BatchLimits } from '../../src/batch/limits.ts';
 import { BatchApiMetrics } from '../../src/batch/metrics.ts';
 import { createBatchApi } from '../../src/batch/server.ts';
 import { TimedIds } from '../../src/batch/timed-ids.ts';
+import { UsageRecords } from '../../src/batch/usage/usage-records.ts';
 import { ApiError } from '../../src/kube/errors.ts';
 import type { Change } from '../../src/kube/informer.ts';
 import { objectKey, type KubeObject, type ObjectReference } from '../../src/kube/types.ts';
@@ -113,6 +114,8 @@ export async function startBatchApi(
   const api = await createBatchApi({
     store,
     files,
+    usageRecords: new UsageRecords(store, logger),
+    now,
     batches: new BatchView(batches, batches.client),
     client: batches.client,
     ids: new TimedIds(now),

@@ -5,6 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { Registry as MetricsRegistry } from 'prom-client';
 import type { GatewayLimits } from '../../src/gateway/limits.ts';
+import { UsageLedger } from '../../src/gateway/metering/ledger.ts';
+import { Meter } from '../../src/gateway/metering/meter.ts';
+import { MeterMetrics } from '../../src/gateway/metering/metrics.ts';
 import { GatewayMetrics } from '../../src/gateway/metrics.ts';
 import { LoadTracker } from '../../src/gateway/load/tracker.ts';
 import { createGateway, type GatewayOptions } from '../../src/gateway/server.ts';
@@ -111,6 +114,9 @@ export interface RunningGateway {
   readonly url: string;
   readonly metrics: MetricsRegistry;
   readonly load: LoadTracker;
+  readonly meter: Meter;
+  /** What was used. */
+  readonly ledger: UsageLedger;
   /** Listens for the batch process on 127.0.0.1; returns the port. */
   listenInternal(): Promise<number>;
   /** All that was logged, at every level. */
@@ -142,6 +148,9 @@ export async function startGateway(
   };
   const metrics = new MetricsRegistry();
   const load = new LoadTracker();
+  const ledger = new UsageLedger(() => undefined);
+  const meterMetrics = new MeterMetrics({ registry: metrics, keyExists: () => true });
+  const meter = new Meter({ metrics: meterMetrics, ledger, now: () => Date.now() });
   let log = '';
   const logger = pino({ level: 'trace' }, { write: (line: string) => (log += line) });
   const gateway = createGateway({
@@ -151,6 +160,7 @@ export async function startGateway(
     logger,
     metrics: new GatewayMetrics(metrics),
     load,
+    meter,
     limits,
     ...more,
   });
@@ -159,6 +169,8 @@ export async function startGateway(
     url: `http://127.0.0.1:${port}`,
     metrics,
     load,
+    meter,
+    ledger,
     listenInternal: () => gateway.listenInternal(0, '127.0.0.1'),
     log: () => log,
     close: (graceMs = 0) => gateway.close(graceMs),

@@ -31,6 +31,12 @@ export function usageBody(usage: Usage) {
   };
 }
 
+/** What each event of a stream tells where `continuous_usage_stats` asks for it: of its own choice, without details. */
+function countsBody(usage: Usage) {
+  const { prompt_tokens_details: _details, ...counts } = usageBody(usage);
+  return counts;
+}
+
 /** The whole answer to a request without `stream`. */
 export function fullReply(head: ReplyHead, choices: readonly Choice[], usage: Usage) {
   const { id, created, model } = head;
@@ -96,7 +102,7 @@ export function chunk(head: ReplyHead, choice: Choice, text: string, role = fals
           logprobs: null,
           ...finish,
         };
-  return { ...chunkHead(head), choices: [body], ...(usage === undefined ? {} : { usage: usageBody(usage) }) };
+  return { ...chunkHead(head), choices: [body], ...(usage === undefined ? {} : { usage: countsBody(usage) }) };
 }
 
 /** The last event before [DONE] where usage was asked for: no choices. */

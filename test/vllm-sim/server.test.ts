@@ -154,6 +154,23 @@ describe('a chat completion', () => {
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: 5 } });
   });
 
+  test('tells in each event what its own choice has had where that is asked for', async () => {
+    const { url } = await start();
+    const stream_options = { include_usage: true, continuous_usage_stats: true };
+    const { events: chunks } = await events(
+      await post(`${url}/v1/chat/completions`, { ...chat, max_tokens: 2, n: 2, stream: true, stream_options }),
+    );
+    const told = (index: number) =>
+      chunks.filter(({ choices }) => choices[0]?.index === index).map(({ usage }) => usage?.completion_tokens);
+    expect([told(0), told(1)]).toEqual([
+      [0, 1, 2],
+      [0, 1, 2],
+    ]);
+    expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: 4 } });
+    const prompts = new Set(chunks.map(({ usage }) => usage?.prompt_tokens));
+    expect(prompts.size).toBe(1);
+  });
+
   test('tells cached tokens where the server is asked to', async () => {
     const { url } = await start({ flags: ['--enable-prompt-tokens-details'] });
     const long = { ...chat, messages: [{ role: 'user', content: 'word '.repeat(100) }] };

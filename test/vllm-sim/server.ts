@@ -123,8 +123,9 @@ async function generate(
   const running = simulator.start(kind, text, {
     text: (choice, piece, first, usage) => {
       if (!text.stream) return;
-      const each = includeUsage && text.continuousUsage ? shown(usage()) : undefined;
-      if (first && kind === 'chat') event(chunk(running.head, { ...choice, finishReason: null }, '', true, each));
+      const each = includeUsage && text.continuousUsage ? usage() : undefined;
+      const none = each && { ...each, completionTokens: 0 };
+      if (first && kind === 'chat') event(chunk(running.head, { ...choice, finishReason: null }, '', true, none));
       event(chunk(running.head, choice, piece, false, each));
     },
     done: (choices, usage) => {

@@ -13,7 +13,7 @@ import { BLOCK_TOKENS } from './tokenizer.ts';
 
 /** What the HTTP side hears while a request runs. */
 export interface RequestListener {
-  /** New text of a choice; `first` where it is the choice's first token. */
+  /** New text of a choice; `first` where it is the choice's first token. `usage` is of this choice alone, so far. */
   text(choice: Choice, text: string, first: boolean, usage: () => Usage): void;
   /** All choices have ended. */
   done(choices: readonly Choice[], usage: Usage): void;
@@ -133,6 +133,8 @@ export class Simulator {
         choices.push(choice);
         const id = `${head.id}-${index}`;
         ids.push(id);
+        let told = 0;
+        const soFar = (): Usage => ({ promptTokens: tokens.length, completionTokens: told, cachedTokens: undefined });
         this.#driver.submit(
           {
             id,
@@ -151,13 +153,14 @@ export class Simulator {
                 choice.finishReason = answer.finishReason;
                 choice.stopReason = answer.stopReason;
               }
-              listener.text(choice, first && request.echo ? choice.text : visible, first, usage);
+              told = position + 1;
+              listener.text(choice, first && request.echo ? choice.text : visible, first, soFar);
             },
             finished: (reason, sequence) => {
               cachedTokens += sequence.cachedTokens;
               if (reason === 'abort') {
                 choice.finishReason = 'abort';
-                listener.text(choice, '', sequence.generatedTokens === 0, usage);
+                listener.text(choice, '', sequence.generatedTokens === 0, soFar);
               }
               open -= 1;
               if (open > 0) return;

@@ -5,6 +5,8 @@ import type { Logger } from '../../kube/types.ts';
 import type { ObjectStore } from '../../store/object-store.ts';
 import { ClockWatch } from '../clock-watch.ts';
 import type { BatchCache } from '../worker/access.ts';
+import { tidyUsage } from '../usage/tidy.ts';
+import type { UsageRecords } from '../usage/usage-records.ts';
 import { sweepLeftovers } from '../worker/leftovers.ts';
 import type { FileRepository } from './file-repository.ts';
 import { sweep } from './sweep.ts';
@@ -12,6 +14,7 @@ import { sweep } from './sweep.ts';
 export interface SweeperOptions {
   readonly store: ObjectStore;
   readonly files: FileRepository;
+  readonly usage: UsageRecords;
   /** Must be synced at `start`. */
   readonly batches: Pick<BatchCache, 'list'>;
   /** The only namespace of which `batches` has any; absent means all. */
@@ -33,7 +36,7 @@ export class Sweeper {
     this.#options = options;
     this.#removed = new Counter({
       name: 'infer_batch_files_swept_total',
-      help: 'Objects that were removed: files that expired, content whose upload had not ended, what batches left.',
+      help: 'Objects that were removed: files that expired, content whose upload had not ended, what batches left, old usage.',
       labelNames: ['reason'],
       registers: [options.metrics],
     });
@@ -57,7 +60,7 @@ export class Sweeper {
   }
 
   async #sweep(): Promise<void> {
-    const { store, files, batches, watchNamespace, logger } = this.#options;
+    const { store, files, usage, batches, watchNamespace, logger } = this.#options;
     if (!this.#clock.isSteady()) {
       logger.warn({}, 'the clock has jumped: nothing is removed for being old until it stays as it is for an hour');
       return;
@@ -71,6 +74,9 @@ export class Sweeper {
       const left = await sweepLeftovers(store, batches, { ...options, namespace: watchNamespace });
       this.#removed.inc({ reason: 'left' }, left);
       if (left > 0) logger.info({ left }, 'what batches left was removed');
+      const { merged, removed } = await tidyUsage(store, usage, options);
+      this.#removed.inc({ reason: 'usage' }, removed);
+      if (merged + removed > 0) logger.info({ merged, removed }, 'objects of usage were merged or removed');
     } catch (error) {
       if (!this.#stop.signal.aborted) logger.warn({ error: describeError(error) }, 'removing expired files failed');
     }

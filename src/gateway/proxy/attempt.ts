@@ -2,6 +2,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { LOAD_REQUEST_HEADER, LOAD_RESPONSE_HEADER } from '../engine/load-header.ts';
 import type { GatewayLimits } from '../limits.ts';
+import type { ShownUsage } from '../metering/stream-options.ts';
+import { StreamUsage } from '../metering/stream-usage.ts';
+import type { TokenUsage } from '../metering/token-usage.ts';
 import type { ClientResponse } from './client-response.ts';
 import { modelRenamer } from './model-name.ts';
 import { ErrorReply, StreamReply, WholeReply, type Outcome, type ReplyReader } from './reply-readers.ts';
@@ -16,6 +19,10 @@ export interface UpstreamRequest {
   /** The engine's name of the model and the client's. */
   readonly engineModel: string;
   readonly clientModel: string;
+  /** Of a stream: what its client is shown of the usage that it tells. */
+  readonly shownUsage: ShownUsage;
+  /** Choices asked for of each prompt. */
+  readonly choicesPerPrompt: number;
 }
 
 type Limits = Pick<
@@ -94,6 +101,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
     }
   }
 
+  /** The tokens that the engine has told so far; undefined where it has told none. */
+  get usage(): TokenUsage | undefined {
+    return this.#reader?.usage;
+  }
+
   /** Ends the attempt with this outcome and closes its connection, which makes the engine abort its work. */
   cancel(outcome: Outcome): void {
     if (this.#settled) return;
@@ -110,7 +122,7 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (this.#settled || status < 200) return;
     const load = headers[LOAD_RESPONSE_HEADER];
     if (typeof load === 'string') this.loadHeader = load;
-    const { stream, engineModel, clientModel } = this.#request;
+    const { stream, engineModel, clientModel, shownUsage: shown, choicesPerPrompt } = this.#request;
     const { eventBytes, bufferedReplyBytes } = this.#limits;
     if (status !== 200) {
       this.#reader = new ErrorReply(status);
@@ -119,7 +131,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
     const rename = modelRenamer(engineModel, clientModel);
     if (stream) {
       this.#client.startStream();
-      this.#reader = new StreamReply(this.#client, { rename, maxEventBytes: eventBytes });
+      this.#reader = new StreamReply(this.#client, {
+        rename,
+        maxEventBytes: eventBytes,
+        usage: new StreamUsage({ shown, choicesPerPrompt }),
+      });
     } else {
       this.#reader = new WholeReply(this.#client, { rename, maxBytes: bufferedReplyBytes });
     }

@@ -50,7 +50,9 @@ describe('heads', () => {
     ]);
     expect(sent?.head.headers['endpoint-load-metrics-format']).toBe('json');
     expect(sent?.head.headers['x-request-id']).toBe(response.headers.get('x-request-id'));
-    expect(sent?.body).toBe(JSON.stringify(chat('tiny', { stream: true, repetition_penalty: 1.1 })));
+    const usage = '"stream_options":{"include_usage":true,"continuous_usage_stats":true},';
+    const body = JSON.stringify(chat('tiny', { stream: true, repetition_penalty: 1.1 }));
+    expect(sent?.body).toBe(body.replace('{', `{${usage}`));
     expect([...response.headers.keys()].toSorted()).toEqual([
       'cache-control',
       'connection',

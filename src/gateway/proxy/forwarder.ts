@@ -7,6 +7,8 @@ import { shuttingDown } from '../errors.ts';
 import type { GatewayLimits } from '../limits.ts';
 import type { RequestEnd, RequestTrack } from '../load/deployment-load.ts';
 import type { LoadTracker } from '../load/tracker.ts';
+import type { Meter, RequestMeter, RequestOutcome } from '../metering/meter.ts';
+import type { KeyName } from '../metering/metrics.ts';
 import type { GatewayMetrics } from '../metrics.ts';
 import type { Deployment, Replica, ReplicaPicker } from '../types.ts';
 import { Attempt, type UpstreamRequest } from './attempt.ts';
@@ -26,6 +28,8 @@ const KEEP_ALIVE_MS = 4_000;
 /** A request that has passed all checks. */
 export interface ForwardRequest extends Omit<UpstreamRequest, 'origin'> {
   readonly deployment: Deployment;
+  /** Whose request it is. */
+  readonly key: KeyName;
   readonly estimatedTokens: number;
   /** It is of a batch: behind those of clients, in no target, and tried again by whoever runs the batch. */
   readonly batch: boolean;
@@ -37,6 +41,7 @@ interface Course {
   readonly client: ClientResponse;
   readonly budget: RetryBudget;
   readonly load: RequestTrack;
+  readonly meter: RequestMeter;
   /** Pod UIDs that failed it. */
   readonly avoid: Set<string>;
   retries: number;
@@ -50,6 +55,7 @@ export class Forwarder {
   readonly #metrics: GatewayMetrics;
   readonly #logger: Logger;
   readonly #load: LoadTracker;
+  readonly #meter: Meter;
   readonly #agent: Agent;
   readonly #ejection: Ejection;
   readonly #queue: ReplicaQueue;
@@ -63,6 +69,7 @@ export class Forwarder {
     limits: GatewayLimits;
     metrics: GatewayMetrics;
     load: LoadTracker;
+    meter: Meter;
     logger: Logger;
   }) {
     const { limits } = options;
@@ -70,6 +77,7 @@ export class Forwarder {
     this.#metrics = options.metrics;
     this.#logger = options.logger;
     this.#load = options.load;
+    this.#meter = options.meter;
     this.#agent = new Agent({
       connect: { timeout: limits.connectTimeoutMs },
       keepAliveTimeout: KEEP_ALIVE_MS,
@@ -106,6 +114,7 @@ export class Forwarder {
       client,
       budget,
       load,
+      meter: this.#meter.begin(request),
       avoid: new Set(),
       retries: 0,
       endRetry: undefined,
@@ -116,6 +125,7 @@ export class Forwarder {
       end = await this.#run(course);
     } finally {
       load.end(client.ended === undefined ? end : 'cancelled', performance.now());
+      course.meter.end(outcomeOf(end, client));
       course.endRetry?.();
       client.stopHeartbeats();
       this.#clients.delete(client);
@@ -162,7 +172,7 @@ export class Forwarder {
     }
   }
 
-  async #attempt({ request, client, load, retries, endRetry }: Course, lease: Lease): Promise<Outcome> {
+  async #attempt({ request, client, load, meter, retries, endRetry }: Course, lease: Lease): Promise<Outcome> {
     const { replica } = lease;
     // An engine may still work on a request that it lost the connection of: its id must not come twice.
     const requestId = retries === 0 ? request.requestId : `${request.requestId}-${retries}`;
@@ -172,10 +182,13 @@ export class Forwarder {
       endRetry?.();
       const now = performance.now();
       load.firstByte(now);
+      meter.firstByte();
       const engine = attempt.loadHeader && readLoadHeader(attempt.loadHeader, replica.engine, now);
       if (engine) replica.engine = engine;
       if (!request.batch) this.#metrics.firstByte(request.deployment, request.stream, (now - started) / 1000);
     };
+    // Of an attempt that the client gets nothing of, nothing is counted: another one takes its place.
+    meter.tokens = () => attempt.usage;
     this.#scraper.begin(request.deployment, replica);
     const unwatch = this.#monitor.watch(replica, () => attempt.cancel({ kind: 'failed', reason: 'unresponsive' }));
     try {
@@ -265,4 +278,10 @@ export class Forwarder {
     this.#metrics.ejected(reason);
     this.#logger.warn({ pod: replica.podUid, origin: replica.origin, reason }, 'replica left out for a while');
   }
+}
+
+function outcomeOf(end: RequestEnd, { ended }: ClientResponse): RequestOutcome {
+  if (end === 'completed') return 'answered';
+  if (ended === 'gone' || ended === 'stalled') return 'left';
+  return end === 'cancelled' && ended === undefined ? 'refused' : 'failed';
 }

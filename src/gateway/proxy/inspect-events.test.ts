@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { inspectEvents, saysAborted } from './inspect-events.ts';
 
 function inspect(text: string): { pass: string; end?: string; error?: string } {
-  const { pass, end, error } = inspectEvents(Buffer.from(text));
+  const { pass, end, error } = inspectEvents(Buffer.from(text), Buffer.from(text).toString('latin1'));
   return {
     pass: pass.toString(),
     ...(end === undefined ? {} : { end }),

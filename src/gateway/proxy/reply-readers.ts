@@ -1,4 +1,6 @@
 /** How the answer of an engine is passed on, by its kind. */
+import type { StreamUsage } from '../metering/stream-usage.ts';
+import { usageOf, type TokenUsage } from '../metering/token-usage.ts';
 import type { ClientResponse } from './client-response.ts';
 import { inspectEvents, saysAborted } from './inspect-events.ts';
 import type { ModelRenamer } from './model-name.ts';
@@ -28,6 +30,8 @@ export interface ReplyReader {
   end(): Outcome;
   /** The answer is whole, whatever its connection does from here on. */
   readonly complete: boolean;
+  /** The tokens that the engine has told so far; undefined where it has told none. */
+  readonly usage: TokenUsage | undefined;
 }
 
 const COMPLETE: Outcome = { kind: 'complete' };
@@ -37,6 +41,7 @@ export class StreamReply implements ReplyReader {
   readonly #client: ClientResponse;
   readonly #rename: ModelRenamer | undefined;
   readonly #maxEventBytes: number;
+  readonly #usage: StreamUsage;
   readonly #events = new WholeEvents();
   #done = false;
 
@@ -44,10 +49,18 @@ export class StreamReply implements ReplyReader {
     return this.#done;
   }
 
-  constructor(client: ClientResponse, options: { rename: ModelRenamer | undefined; maxEventBytes: number }) {
+  get usage(): TokenUsage | undefined {
+    return this.#usage.usage;
+  }
+
+  constructor(
+    client: ClientResponse,
+    options: { rename: ModelRenamer | undefined; maxEventBytes: number; usage: StreamUsage },
+  ) {
     this.#client = client;
     this.#rename = options.rename;
     this.#maxEventBytes = options.maxEventBytes;
+    this.#usage = options.usage;
   }
 
   data(chunk: Buffer): Outcome | undefined {
@@ -58,7 +71,8 @@ export class StreamReply implements ReplyReader {
 
   end(): Outcome {
     // Half an event would spoil the error event that follows; only [DONE] may lack the empty line after it.
-    const rest = inspectEvents(this.#events.rest());
+    const bytes = this.#events.rest();
+    const rest = inspectEvents(bytes, bytes.toString('latin1'));
     if (rest.end === 'done') this.#pass(Buffer.concat([rest.pass, Buffer.from('\n\n')]));
     if (!this.#done) return { kind: 'failed', reason: 'truncated' };
     this.#client.end();
@@ -66,7 +80,9 @@ export class StreamReply implements ReplyReader {
   }
 
   #pass(events: Buffer): Outcome | undefined {
-    const { pass, end, error } = inspectEvents(events);
+    const text = events.toString('latin1');
+    const { pass: told, end, error } = inspectEvents(events, text);
+    const pass = this.#usage.take(told, told === events ? text : told.toString('latin1'));
     if (pass.length > 0) this.#client.write(this.#rename === undefined ? pass : this.#rename(pass));
     if (end === 'error') {
       return { kind: 'answer', status: 200, body: (error ?? Buffer.alloc(0)).subarray(0, MAX_ERROR_BYTES) };
@@ -83,9 +99,12 @@ export class StreamReply implements ReplyReader {
  */
 export class WholeReply implements ReplyReader {
   readonly complete = false;
+  usage: TokenUsage | undefined;
   readonly #client: ClientResponse;
   readonly #rename: ModelRenamer | undefined;
   readonly #maxBytes: number;
+  /** The end of what is passed on: usage comes behind all choices. */
+  #tail: Buffer = Buffer.alloc(0);
   #held: Buffer[] = [];
   #heldBytes = 0;
   #passing = false;
@@ -99,25 +118,30 @@ export class WholeReply implements ReplyReader {
   data(chunk: Buffer): Outcome | undefined {
     if (this.#passing) {
       this.#client.write(chunk);
+      this.#tail = Buffer.concat([this.#tail, chunk.subarray(-TAIL_BYTES)]).subarray(-TAIL_BYTES);
       return undefined;
     }
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
     if (this.#heldBytes > this.#maxBytes) {
       this.#passing = true;
+      const held = this.#taken();
+      this.#tail = held.subarray(-TAIL_BYTES);
       this.#client.startReply();
-      this.#client.write(this.#taken());
+      this.#client.write(held);
     }
     return undefined;
   }
 
   end(): Outcome {
     if (this.#passing) {
+      this.usage = usageOf(this.#tail);
       this.#client.end();
       return COMPLETE;
     }
     const body = this.#taken();
     if (saysAborted(body)) return { kind: 'failed', reason: 'aborted' };
+    this.usage = usageOf(body);
     this.#client.sendJson(200, body);
     return COMPLETE;
   }
@@ -128,12 +152,16 @@ export class WholeReply implements ReplyReader {
   }
 }
 
+/** How much of the end of a large answer is looked through for usage. */
+const TAIL_BYTES = 8 * 1024;
+
 /** Most bytes of an engine's error that are read. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
 /** An answer with another status than 200. */
 export class ErrorReply implements ReplyReader {
   readonly complete = false;
+  readonly usage = undefined;
   readonly #status: number;
   readonly #held: Buffer[] = [];
   #heldBytes = 0;

@@ -103,7 +103,8 @@ function checkLength(mostBytes: number): Hook {
   };
 }
 
-function takeSlot(slots: Slots, what: string, most: number): Hook {
+/** Returns the hook that takes one of the places for as long as a request lasts, or refuses it. */
+export function takeSlot(slots: Slots, what: string, most: number): Hook {
   return (request, reply, done) => {
     const { namespace, name } = keyOf(request);
     const taken = slots.take(`${namespace}/${name}`);

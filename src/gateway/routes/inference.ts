@@ -6,6 +6,7 @@ import { estimateTokens } from '../checks/estimate.ts';
 import { checkFields } from '../checks/fields.ts';
 import { deploymentSuspended, gatewayFull, GatewayError, internalError, modelNotFound } from '../errors.ts';
 import type { GatewayLimits } from '../limits.ts';
+import { forceUsage } from '../metering/stream-options.ts';
 import { ClientResponse } from '../proxy/client-response.ts';
 import type { Forwarder, ForwardRequest } from '../proxy/forwarder.ts';
 import { withModel } from '../proxy/model-name.ts';
@@ -103,11 +104,17 @@ function check(request: FastifyRequest, bytes: Buffer | undefined, route: Route,
   if (deployment.suspended) throw deploymentSuspended(clientModel);
   checkFields(body, parts.limits);
   const raw = bytes ?? Buffer.alloc(0);
+  const named = clientModel === engineModel ? raw : withModel(raw, engineModel);
+  const stream = route.generates && body['stream'] === true;
+  const forced = stream ? forceUsage(named, body) : { bytes: named, shown: 'none' as const };
   return {
     deployment,
+    key: keyOf(request),
     path: `/v1${route.path}`,
-    body: clientModel === engineModel ? raw : withModel(raw, engineModel),
-    stream: route.generates && body['stream'] === true,
+    body: forced.bytes,
+    stream,
+    shownUsage: forced.shown,
+    choicesPerPrompt: typeof body['n'] === 'number' ? body['n'] : 1,
     requestId: request.id,
     engineModel,
     clientModel,

@@ -1,0 +1,81 @@
+import { describe, expect, test } from '@jest/globals';
+import { ROWS_PER_REPORT, usageReport } from '../../channel/usage-report.ts';
+import { UsageLedger, type Usage } from './ledger.ts';
+
+const HOUR_MS = 3_600_000;
+const NOW = Date.UTC(2026, 10, 26, 5, 30);
+
+function use(key = 'web', namespace = 'team-a'): Usage {
+  return { key: { namespace, name: key }, deployment: { namespace: 'team-a', name: 'chat' } };
+}
+
+function ledger(mostRows?: number): { ledger: UsageLedger; dropped: number[] } {
+  const dropped: number[] = [];
+  return { ledger: new UsageLedger((rows) => dropped.push(rows), mostRows), dropped };
+}
+
+const requests = (of: UsageLedger, now = NOW): number[] =>
+  of.pending(now).flatMap(({ rows }) => rows.map((row) => row.requests));
+
+describe('what is not stored', () => {
+  test('is told with all that the part has, until it is stored', () => {
+    const { ledger: kept } = ledger();
+    kept.add(use(), { requests: 1, promptTokens: 5 }, NOW);
+    const [first] = kept.pending(NOW);
+    expect(usageReport.parse(first)).toMatchObject({
+      namespace: 'team-a',
+      hour: Date.UTC(2026, 10, 26, 5) / 1000,
+      replaces: null,
+      rows: [{ key: 'web', namespace: 'team-a', deployment: 'chat', requests: 1, promptTokens: 5, cachedTokens: 0 }],
+    });
+    expect(kept.pending(NOW)).toEqual([first]);
+    kept.add(use(), { requests: 1 }, NOW);
+    // What was added after it was sent is not stored.
+    if (first !== undefined) kept.stored(first);
+    const [second] = kept.pending(NOW);
+    expect(second).toMatchObject({ part: first?.part, replaces: first?.revision, rows: [{ requests: 2 }] });
+    if (second !== undefined) kept.stored(second);
+    expect(kept.pending(NOW)).toEqual([]);
+  });
+
+  test('is a part for each hour and namespace, and for so many rows', () => {
+    const { ledger: kept } = ledger();
+    for (let index = 0; index < ROWS_PER_REPORT + 1; index += 1) kept.add(use(`key-${index}`), { requests: 1 }, NOW);
+    kept.add(use('web', 'team-b'), { requests: 1 }, NOW);
+    kept.add(use('web', 'team-b'), { requests: 1 }, NOW + HOUR_MS);
+    const reports = kept.pending(NOW);
+    expect(reports.map(({ namespace, rows }) => [namespace, rows.length])).toEqual([
+      ['team-a', ROWS_PER_REPORT],
+      ['team-a', 1],
+      ['team-b', 1],
+      ['team-b', 1],
+    ]);
+    expect(new Set(reports.map(({ part }) => part)).size).toBe(4);
+  });
+});
+
+test('a clock that goes back to an hour that was stored and forgotten begins another part of it', () => {
+  const { ledger: kept } = ledger();
+  kept.add(use(), { requests: 1 }, NOW);
+  const [first] = kept.pending(NOW);
+  if (first !== undefined) kept.stored(first);
+  expect(kept.pending(NOW + HOUR_MS)).toEqual([]);
+  kept.add(use(), { requests: 1 }, NOW);
+  const [second] = kept.pending(NOW);
+  expect(second).toMatchObject({ hour: first?.hour, replaces: null, rows: [{ requests: 1 }] });
+  expect(second?.part).not.toBe(first?.part);
+});
+
+test('without room, what is stored goes first, then the oldest hour, which is told', () => {
+  const { ledger: kept, dropped } = ledger(2);
+  kept.add(use('a'), { requests: 1 }, NOW);
+  const [first] = kept.pending(NOW);
+  if (first !== undefined) kept.stored(first);
+  kept.add(use('b', 'team-b'), { requests: 2 }, NOW);
+  kept.add(use('c', 'team-c'), { requests: 3 }, NOW - HOUR_MS);
+  expect(dropped).toEqual([]);
+  expect(requests(kept)).toEqual([3, 2]);
+  kept.add(use('d', 'team-d'), { requests: 4 }, NOW);
+  expect(dropped).toEqual([1]);
+  expect(requests(kept)).toEqual([2, 4]);
+});

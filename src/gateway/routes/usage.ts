@@ -1,0 +1,40 @@
+/** GET /usage: who asks is checked here, and the batch process, which keeps what was used, answers. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Slots } from '../../process/slots.ts';
+import { usageNotKept } from '../errors.ts';
+import type { GatewayLimits } from '../limits.ts';
+import type { BatchProcess } from '../proxy/batch-process.ts';
+import type { Authenticator } from '../types.ts';
+import { authorize, BASES, keyOf } from './context.ts';
+import { takeSlot } from './files-and-batches.ts';
+
+interface Parts {
+  readonly authenticator: Authenticator;
+  /** Undefined where this installation has none. */
+  readonly batchProcess: BatchProcess | undefined;
+  readonly limits: GatewayLimits;
+}
+
+/** Adds the route under every base. */
+export function addUsageRoute(app: FastifyInstance, { authenticator, batchProcess, limits }: Parts): void {
+  const { transfersOfKey: ofOne, transfers: all } = limits;
+  const onRequest = [
+    authorize(authenticator, 'usage', ['view']),
+    takeSlot(new Slots({ ofOne, all }), 'requests for usage', ofOne),
+  ];
+  const handler = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (batchProcess === undefined) throw usageNotKept();
+    const { raw } = request;
+    const query = raw.url?.indexOf('?') ?? -1;
+    const path = `/v1/usage${query === -1 ? '' : (raw.url ?? '').slice(query)}`;
+    const target = { method: 'GET', path, requestId: request.id, key: keyOf(request), bodyBytes: 0 } as const;
+    try {
+      await batchProcess.forward(target, raw, reply.raw, () => void reply.hijack());
+    } catch (error) {
+      // Of a client that has gone nothing is answered.
+      if (!reply.raw.destroyed) throw error;
+      reply.hijack();
+    }
+  };
+  for (const base of BASES) app.get(`${base}/usage`, { onRequest }, handler);
+}
