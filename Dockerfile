@@ -23,6 +23,7 @@ ENTRYPOINT ["node"]
 
 FROM node AS infer
 COPY --chmod=0444 dist/operator.js* dist/gateway.js* dist/batch.js* dist/prefetch.js* dist/preflight.js* package.json LICENSE NOTICE /app/
+COPY --chmod=0555 dist/page /app/page
 CMD ["/app/operator.js"]
 
 FROM node AS vllm-sim

@@ -4,7 +4,7 @@ SHELL := /bin/bash
 export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 JEST := node --experimental-vm-modules --disable-warning=ExperimentalWarning node_modules/jest/bin/jest.js
 # `rest` waits for minutes and needs no processor meanwhile.
-TIERS ?= unit integration faults+rest e2e conformance
+TIERS ?= unit integration faults+rest e2e conformance browser
 
 # Set by the caller: NAME (cluster), NODES, GPUS, YES=1, and CLUSTER=current with IMAGE, VLLM_SIM_IMAGE, HUB_SIM_IMAGE.
 # They reach the scripts as they are.
@@ -38,7 +38,7 @@ cluster: node_modules/.installed ## the local cluster alone (NODES=2 GPUS=64 NAM
 cluster-down: node_modules/.installed ## remove the local cluster (NAME=...)
 	@node test/cluster/main.ts down
 
-.PHONY: test test-unit test-integration test-faults test-e2e test-conformance e2e-vllm
+.PHONY: test test-unit test-integration test-faults test-e2e test-conformance test-browser e2e-vllm
 test: node_modules/.installed ## every tier, with the time of each; ends in "N passed, N failed"
 	@node test/run-tiers.ts $(TIERS)
 
@@ -58,10 +58,13 @@ test-e2e: node_modules/.installed ## on the local cluster with a real kubelet
 test-conformance: node_modules/.installed ## the official openai clients for Python and Node against the local cluster
 	@$(JEST) --selectProjects conformance --runInBand
 
+test-browser: node_modules/.installed ## the web page in Chromium; screenshots in test/browser/out
+	@$(JEST) --selectProjects browser --runInBand
+
 e2e-vllm: node_modules/.installed ## the main path with real vLLM on CPU and a tiny generated model
 	@node test/e2e-vllm/main.ts
 
-.PHONY: bench-gateway bench-autoscaler bench-scaling-e2e bench-batch
+.PHONY: bench-gateway bench-autoscaler bench-scaling-e2e bench-batch bench-page
 bench-gateway: node_modules/.installed ## the gateway beside a bare proxy and nginx: rates, latencies, ratios
 	@node bench/gateway/main.ts
 
@@ -70,6 +73,9 @@ bench-autoscaler: node_modules/.installed ## scalers on simulated replicas (TRAC
 
 bench-batch: node_modules/.installed ## a large batch beside the same requests sent directly (LINES= BYTES= SEATS=)
 	@node build.ts && node bench/batch/main.ts
+
+bench-page: node_modules/.installed ## the web page with 500 deployments and 60 updates a second for ten minutes: memory
+	@PAGE_SECONDS=600 $(JEST) --selectProjects browser --testPathPatterns browser/many
 
 bench-scaling-e2e: node_modules/.installed ## the scaler on a local cluster beside its simulation (TRACE=FILE SCALE= DURATION=)
 	@node bench/scaling-e2e/main.ts
@@ -83,6 +89,7 @@ image: node_modules/.installed ## the image, with Docker or without
 
 lint: node_modules/.installed ## types, type-aware lint, formatting
 	@tsc
+	@tsc --project src/dashboard
 	@oxlint --type-aware --deny-warnings
 	@prettier --check --log-level warn .
 

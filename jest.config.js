@@ -5,7 +5,7 @@ const base = {
   extensionsToTreatAsEsm: ['.ts'],
   rootDir: import.meta.dirname,
   // Without this jest crawls caches and bundles and warns of duplicate package names.
-  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/out/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/out/', '<rootDir>/test/browser/out/'],
 };
 
 // By a file, since jest reads `testTimeout` for all projects together and unit tests are to fail within seconds.
@@ -37,6 +37,7 @@ export default {
     { ...withControlPlane, displayName: 'rest', testMatch: ['<rootDir>/test/rest/**/*.test.ts'] },
     { ...withControlPlane, displayName: 'faults', testMatch: ['<rootDir>/test/faults/**/*.test.ts'] },
     { ...outside, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
+    { ...outside, displayName: 'browser', testMatch: ['<rootDir>/test/browser/**/*.test.ts'] },
     { ...outside, displayName: 'conformance', testMatch: ['<rootDir>/test/conformance/**/*.test.ts'] },
   ],
 };

@@ -27,6 +27,14 @@ interface Reading {
   batchMs: number;
 }
 
+/** What an engine said last. */
+export interface EngineGauges {
+  /** Requests that wait for room in its batch or KV cache. */
+  waiting: number;
+  /** 0 to 1. */
+  kvCacheUsage: number;
+}
+
 export class EngineTrack {
   /** When a gateway last spoke of it. */
   heardAtMs: number;
@@ -50,6 +58,10 @@ export class EngineTrack {
   constructor(nowMs: number) {
     this.heardAtMs = nowMs;
     this.#integratedAtMs = nowMs;
+  }
+
+  get gauges(): EngineGauges {
+    return { waiting: this.#waiting, kvCacheUsage: this.#kvCacheUsage };
   }
 
   /** From now on the gateways have that many requests in flight on it, and of batches that many of them. */

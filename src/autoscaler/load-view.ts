@@ -2,27 +2,17 @@
  * What the leader knows of the load from all gateways. A gateway that has not been heard of is not one without requests:
  * whoever asks is told which of the two it is.
  */
-import { addCounts, quantileMs, total, type Counts } from '../channel/histogram.ts';
+import { addCounts, total, type Counts } from '../channel/histogram.ts';
 import type { DeploymentReport, ReplicaReport, Report } from '../channel/messages.ts';
+import type { EngineGauges } from './engine-track.ts';
 import type { TrafficSample } from './observation.ts';
 import { RecentLoads, type Growth, type PodWork } from './recent-loads.ts';
+import { TrafficHistory, type RecentTraffic, type Traffic } from './traffic-history.ts';
 
-/** Rates and percentiles are over the last minute, in steps of this. */
-const SLOT_MS = 5_000;
-const SLOTS = 12;
-/** A rate over less than this says little. */
-const LEAST_MS = 15_000;
 /** More than this many of anything a gateway does not count between two reports: it would be a lie. */
 const MOST_GROWTH = 1e7;
 /** A report is expected every second; after this long without one its numbers are old. */
 export const FRESH_MS = 5_000;
-
-interface Slot {
-  /** Time divided by SLOT_MS. */
-  number: number;
-  arrivals: number;
-  latency: Counts;
-}
 
 interface GatewayState {
   instance: string;
@@ -34,27 +24,25 @@ interface GatewayState {
   deployments: Map<string, DeploymentReport>;
 }
 
-export interface Traffic {
-  /** Requests that arrived, per second. */
-  requestsPerSecond: number;
-  /** Of the requests completed; undefined where there were none. */
-  latencyP95Ms: number | undefined;
+/** A replica as all gateways together know it. */
+export interface ReplicaLoad {
+  /** Requests of clients and of batches. */
+  inFlight: number;
+  /** What its engine said last; undefined where it said nothing lately. */
+  gauges: EngineGauges | undefined;
 }
 
 export class LoadView {
-  /** When this view began. */
-  readonly #since: number;
   /** When any gateway was last heard of, or this view began. */
   #heardAtMs: number;
   readonly #gateways = new Map<string, GatewayState>();
-  /** The last minute of each deployment that had requests in it, by UID. */
-  readonly #history = new Map<string, Slot[]>();
+  readonly #traffic: TrafficHistory;
   readonly #recent: RecentLoads;
 
   /** `nowMs` is a clock in milliseconds that never goes back, here and below. */
   constructor(nowMs: number) {
-    this.#since = nowMs;
     this.#heardAtMs = nowMs;
+    this.#traffic = new TrafficHistory(nowMs);
     this.#recent = new RecentLoads(nowMs);
   }
 
@@ -88,7 +76,7 @@ export class LoadView {
 
   /** A deployment has gone. */
   forgetDeployment(uid: string): void {
-    this.#history.delete(uid);
+    this.#traffic.forget(uid);
     this.#recent.forget(uid);
     for (const { deployments } of this.#gateways.values()) deployments.delete(uid);
   }
@@ -103,8 +91,8 @@ export class LoadView {
       if (!isKnown(report.uid)) continue;
       const before = state.deployments.get(report.uid);
       const counts = before !== undefined || state.knownSinceStart;
-      const growth = counts ? growthOf(report, before) : { arrivals: 0, latency: new Map() };
-      this.#count(report.uid, growth, nowMs);
+      const growth = counts ? growthOf(report, before) : { arrivals: 0, latency: new Map(), firstByte: new Map() };
+      this.#traffic.count(report.uid, growth, nowMs);
       state.deployments.set(report.uid, report);
       this.#recent.note(report, growth, () => this.#work(report.uid), nowMs);
     }
@@ -219,36 +207,22 @@ export class LoadView {
    */
   traffic(uid: string, nowMs: number): Traffic | undefined {
     if (this.silentMs(nowMs) > FRESH_MS || this.#gateways.size === 0) return undefined;
-    const seenMs = Math.min(nowMs - this.#since, SLOTS * SLOT_MS);
-    if (seenMs < LEAST_MS) return undefined;
-    const slots = (this.#history.get(uid) ?? []).filter((slot) => slot.number > slotOf(nowMs) - SLOTS);
-    const latency: Counts = new Map();
-    for (const slot of slots) addCounts(latency, slot.latency);
-    const arrivals = slots.reduce((sum, slot) => sum + slot.arrivals, 0);
-    return {
-      requestsPerSecond: arrivals / (seenMs / 1000),
-      latencyP95Ms: quantileMs(latency, 0.95),
-    };
+    return this.#traffic.lastMinute(uid, nowMs);
   }
 
-  /** Adds what is new to the present slot. */
-  #count(uid: string, { arrivals, latency }: Growth, nowMs: number): void {
-    if (arrivals === 0 && latency.size === 0) return;
-    const slot = this.#slot(uid, nowMs);
-    slot.arrivals += arrivals;
-    addCounts(slot.latency, latency);
+  /** Returns the traffic of the last seconds, over all gateways that were heard of. */
+  recentTraffic(uid: string, nowMs: number): RecentTraffic {
+    return this.#traffic.recent(uid, nowMs);
   }
 
-  #slot(uid: string, nowMs: number): Slot {
-    const number = slotOf(nowMs);
-    let slots = this.#history.get(uid);
-    if (slots === undefined) this.#history.set(uid, (slots = []));
-    const last = slots.at(-1);
-    if (last?.number === number) return last;
-    const slot = { number, arrivals: 0, latency: new Map() };
-    slots.push(slot);
-    while ((slots[0]?.number ?? number) <= number - SLOTS) slots.shift();
-    return slot;
+  /** Returns the replicas that have requests or whose engine was heard of lately, by pod UID. */
+  replicas(uid: string, nowMs: number): Map<string, ReplicaLoad> {
+    const gauges = this.#recent.gauges(uid, nowMs);
+    const work = this.inFlight(uid);
+    const podUids = new Set([...work.keys(), ...gauges.keys()]);
+    return new Map(
+      [...podUids].map((podUid) => [podUid, { inFlight: work.get(podUid) ?? 0, gauges: gauges.get(podUid) }]),
+    );
   }
 }
 
@@ -261,18 +235,22 @@ function isHeard({ heardAtMs, knownSinceStart }: GatewayState, nowMs: number): b
   return knownSinceStart && nowMs - heardAtMs <= FRESH_MS;
 }
 
-function slotOf(nowMs: number): number {
-  return Math.floor(nowMs / SLOT_MS);
-}
-
 /** Returns what is new since `before`. Counts that went back are another process's, and all new. */
 function growthOf(report: DeploymentReport, before: DeploymentReport | undefined): Growth {
-  const latency: Counts = new Map();
-  for (const [bucket, count] of report.latency) {
-    const more = growth(count, before?.latency.get(bucket));
-    if (more > 0) latency.set(bucket, more);
+  return {
+    arrivals: growth(report.arrivals, before?.arrivals),
+    latency: countsGrowth(report.latency, before?.latency),
+    firstByte: countsGrowth(report.firstByte, before?.firstByte),
+  };
+}
+
+function countsGrowth(now: Counts, before: Counts | undefined): Counts {
+  const grown: Counts = new Map();
+  for (const [bucket, count] of now) {
+    const more = growth(count, before?.get(bucket));
+    if (more > 0) grown.set(bucket, more);
   }
-  return { arrivals: growth(report.arrivals, before?.arrivals), latency };
+  return grown;
 }
 
 function growth(now: number, before = 0): number {

@@ -4,7 +4,7 @@
  */
 import { addCounts, type Counts } from '../channel/histogram.ts';
 import type { DeploymentReport, ReplicaReport } from '../channel/messages.ts';
-import { EngineTrack } from './engine-track.ts';
+import { EngineTrack, type EngineGauges } from './engine-track.ts';
 import { TICK_MS, type TrafficSample } from './observation.ts';
 
 /** Without requests for so long a deployment is at rest. */
@@ -22,6 +22,8 @@ export interface PodWork {
 export interface Growth {
   arrivals: number;
   latency: Counts;
+  /** From arrival to the first bytes. */
+  firstByte: Counts;
 }
 
 /** Of an interval that ends now. */
@@ -91,6 +93,15 @@ export class RecentLoads {
     }
     clear(load, nowMs);
     return { intervalMs, arrivals, latency, engines };
+  }
+
+  /** Returns what each engine said last, by pod UID; those that said nothing within ACTIVE_MS are not among them. */
+  gauges(uid: string, nowMs: number): Map<string, EngineGauges> {
+    const heard = new Map<string, EngineGauges>();
+    for (const [podUid, track] of this.#loads.get(uid)?.engines ?? []) {
+      if (nowMs - track.heardAtMs <= ACTIVE_MS) heard.set(podUid, track.gauges);
+    }
+    return heard;
   }
 
   forget(uid: string): void {

@@ -7,11 +7,11 @@ import { deploymentReport } from '../../test/support/reports.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { TokenIssuer } from '../../test/support/token-issuer.ts';
 import { createCertificate } from './certificate.ts';
-import { followGateway } from './client.ts';
+import { followGateway, type Tell } from './client.ts';
 import type { ChannelEnd } from './handshake.ts';
 import { audienceOf, ChannelIdentity } from './identity.ts';
-import { MAX_HELLO_BYTES, PROTOCOL, type DeploymentReport, type Report } from './messages.ts';
-import { ChannelServer, type ReportSource } from './server.ts';
+import { MAX_HELLO_BYTES, PROTOCOL, type DeploymentReport, type Heartbeat, type Report } from './messages.ts';
+import { ChannelServer, type LeaderTalk, type ReportSource } from './server.ts';
 import { PeerVerifier } from './verifier.ts';
 
 const NAMESPACE = 'infer-system';
@@ -41,6 +41,33 @@ class Source implements ReportSource {
   onUrgent(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+}
+
+/** What a gateway would say besides, and what it hears. */
+class Talk implements LeaderTalk {
+  readonly messages: Heartbeat[] = [];
+  #version = 1;
+  #words: Pick<Report, 'watch' | 'sealingKeys'> = { sealingKeys: [] };
+  readonly #listeners = new Set<() => void>();
+
+  set(words: Pick<Report, 'watch' | 'sealingKeys'>): void {
+    this.#version += 1;
+    this.#words = words;
+    for (const listener of this.#listeners) listener();
+  }
+
+  wordsSince(version: number): ReturnType<LeaderTalk['wordsSince']> {
+    return version === this.#version ? undefined : { version: this.#version, words: this.#words };
+  }
+
+  onUrgent(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  heard(message: Heartbeat): void {
+    this.messages.push(message);
   }
 }
 
@@ -80,8 +107,8 @@ function makeEnd(own: string, peer: string, options: { issuer?: TokenIssuer; pod
 const gatewayEnd = (podUid = 'gw-1'): ChannelEnd => makeEnd('infer-gateway', 'infer-operator', { podUid });
 const operatorEnd = (): ChannelEnd => makeEnd('infer-operator', 'infer-gateway');
 
-async function serve(end: ChannelEnd = gatewayEnd()): Promise<number> {
-  const server = new ChannelServer({ end, source, logger: silent });
+async function serve(end: ChannelEnd = gatewayEnd(), talk?: LeaderTalk): Promise<number> {
+  const server = new ChannelServer({ end, source, logger: silent, ...(talk && { talk }) });
   servers.push(server);
   return await server.listen(0, '127.0.0.1');
 }
@@ -90,16 +117,20 @@ interface Heard {
   events: string[];
   reports: Report[];
   failures: string[];
+  tell: Tell;
 }
 
 function follow(port: number, end: ChannelEnd = operatorEnd(), podUid = 'gw-1'): Heard {
-  const heard: Heard = { events: [], reports: [], failures: [] };
+  const heard: Heard = { events: [], reports: [], failures: [], tell: () => false };
   const run = followGateway(
     {
       end,
       gateway: { podUid, host: '127.0.0.1', port },
       listener: {
-        connected: (pod, instance) => heard.events.push(`connected ${pod} ${instance}`),
+        connected: (pod, instance, tell) => {
+          heard.events.push(`connected ${pod} ${instance}`);
+          heard.tell = tell;
+        },
         disconnected: (pod) => heard.events.push(`disconnected ${pod}`),
         report: (_, report) => heard.reports.push(report),
       },
@@ -160,6 +191,41 @@ describe('reports', () => {
     await again.listen(port, '127.0.0.1');
     await eventually(() => expect(deploymentsOf(heard)).toEqual(['a 1', 'a 1']), 20_000);
     expect(heard.failures[0]).toBe('broken');
+  });
+});
+
+describe('what is watched', () => {
+  const watch = { version: 2, namespaces: ['team-a'], details: [] };
+  const wordsOf = (heard: Heard): unknown[] =>
+    heard.reports.flatMap(({ watch: said, sealingKeys }) => (sealingKeys ? [said ?? 'nothing'] : []));
+
+  test('is said first on each connection and at once when it changes, and the answer heard', async () => {
+    const talk = new Talk();
+    const port = await serve(gatewayEnd(), talk);
+    const heard = follow(port);
+    await eventually(() => expect(wordsOf(heard)).toEqual(['nothing']));
+    expect(heard.reports[0]).toMatchObject({ more: true, deployments: [] });
+    const startedAt = performance.now();
+    talk.set({ watch, sealingKeys: [] });
+    await eventually(() => expect(wordsOf(heard)).toEqual(['nothing', watch]), 5_000, 5);
+    expect(performance.now() - startedAt).toBeLessThan(900);
+    expect(heard.tell({ type: 'heartbeat', live: { watch: 2, more: false, deployments: [] } })).toBe(true);
+    await eventually(() => expect(talk.messages).toContainEqual(expect.objectContaining({ live: expect.anything() })));
+    // What did not change is not said again, but to another leader.
+    const next = follow(port);
+    await eventually(() => expect(next.reports.length).toBeGreaterThan(2));
+    expect(wordsOf(next)).toEqual([watch]);
+    expect(wordsOf(heard)).toHaveLength(2);
+  });
+
+  test('is not said by a gateway of before, whose reports are heard all the same', async () => {
+    source.set(entry('a', 1));
+    const heard = follow(await serve());
+    await eventually(() => expect(deploymentsOf(heard)).toEqual(['a 1']));
+    expect(heard.tell({ type: 'heartbeat', live: { watch: 2, more: false, deployments: [] } })).toBe(true);
+    const before = heard.reports.length;
+    await eventually(() => expect(heard.reports.length).toBeGreaterThan(before));
+    expect(wordsOf(heard)).toEqual([]);
   });
 });
 

@@ -5,7 +5,7 @@ import type { Logger } from '../kube/types.ts';
 import { Connection } from './connection.ts';
 import { dial } from './dial.ts';
 import type { ChannelEnd } from './handshake.ts';
-import { HEARTBEAT_INTERVAL_MS, parseReport, type Report } from './messages.ts';
+import { HEARTBEAT_INTERVAL_MS, parseReport, type Heartbeat, type Report } from './messages.ts';
 
 const BACKOFF = { baseMs: 200, maxMs: 10_000 };
 
@@ -15,10 +15,13 @@ export interface GatewayAddress {
   port: number;
 }
 
+/** Says something on one connection; returns false where the gateway is too slow a reader to be told more now. */
+export type Tell = (message: Heartbeat) => boolean;
+
 /** What a gateway is heard to say. */
 export interface GatewayListener {
   /** It is there; `instance` differs from that of before where its process was started anew. */
-  connected(podUid: string, instance: string): void;
+  connected(podUid: string, instance: string, tell: Tell): void;
   report(podUid: string, report: Report): void;
   disconnected(podUid: string): void;
 }
@@ -77,10 +80,13 @@ async function listenOnce(
     if (peer.podUid !== gateway.podUid) throw new Error(`the peer is pod ${peer.podUid ?? '(none)'}`);
     onStage('broken');
     connected = true;
-    listener.connected(gateway.podUid, peer.instance);
-    timer = setInterval(() => {
-      if (!connection.congested) connection.send({ type: 'heartbeat' });
-    }, HEARTBEAT_INTERVAL_MS);
+    const tell: Tell = (message) => {
+      if (connection.congested) return false;
+      connection.send(message);
+      return true;
+    };
+    listener.connected(gateway.podUid, peer.instance, tell);
+    timer = setInterval(() => tell({ type: 'heartbeat' }), HEARTBEAT_INTERVAL_MS);
     for await (const report of connection.messages(parseReport)) {
       // Only now: one whose reports are refused must not be asked for them again at once.
       onHeard();

@@ -1,7 +1,16 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { BUCKETS } from './histogram.ts';
-import { encode, parseHeartbeat, parseHello, parseReport, type DeploymentReport, type Report } from './messages.ts';
+import {
+  encode,
+  parseHeartbeat,
+  parseHello,
+  parseReport,
+  type DeploymentReport,
+  type Heartbeat,
+  type LiveSample,
+  type Report,
+} from './messages.ts';
 
 const entry: DeploymentReport = {
   uid: 'uid-chat',
@@ -41,6 +50,59 @@ test('a report arrives as it was sent', () => {
   const line = encode(report);
   expect(line.indexOf('\n')).toBe(line.length - 1);
   expect(parseReport(line)).toEqual(report);
+});
+
+const sample: LiveSample = {
+  timeMs: 1_800_000_000_000,
+  requestsPerSecond: 2.5,
+  latencyP50Ms: 800,
+  latencyP95Ms: 1_200.5,
+  firstByteP95Ms: 90,
+  inFlight: 4,
+  queued: 1,
+  kvCacheUsage: 0.5,
+  replicasReady: 1,
+  replicasDesired: 2,
+};
+const bare: LiveSample = {
+  timeMs: 0,
+  requestsPerSecond: 0,
+  inFlight: 0,
+  queued: 0,
+  replicasReady: 0,
+  replicasDesired: 0,
+};
+const heartbeat: Heartbeat = {
+  type: 'heartbeat',
+  live: {
+    watch: 3,
+    more: true,
+    deployments: [
+      { uid: 'uid-chat', sample, replicas: [{ podUid: 'pod-1', inFlight: 4, waiting: 1, kvCacheUsage: 0.5 }] },
+      { uid: 'uid-idle', sample: bare, replicas: [{ podUid: 'pod-2', inFlight: 0 }], history: [bare, sample] },
+    ],
+  },
+  sealingKeys: [{ id: 'abcdefgh', madeAtMs: 1_800_000_000_000, key: 'A'.repeat(43) }],
+};
+const words: Report = {
+  type: 'report',
+  more: true,
+  deployments: [],
+  watch: { version: 3, namespaces: ['team-a'], details: ['uid-chat'] },
+  sealingKeys: [],
+};
+
+test('what is watched, what the leader tells of it, and sealing keys arrive as they were sent', () => {
+  expect(parseReport(encode(words))).toEqual(words);
+  expect(parseHeartbeat(encode(heartbeat))).toEqual(heartbeat);
+});
+
+test('a leader and a gateway of before, which say none of it, are understood', () => {
+  expect(parseHeartbeat('{"type":"heartbeat"}')).toEqual({ type: 'heartbeat' });
+  expect(parseHeartbeat('{"type":"heartbeat","live":{"watch":1,"more":false,"deployments":[],"mood":1}}')).toEqual({
+    type: 'heartbeat',
+    live: { watch: 1, more: false, deployments: [] },
+  });
 });
 
 test('what an engine said but its counters is enough', () => {
@@ -85,6 +147,35 @@ describe('refused', () => {
     ['a missing field', changed({ ages: undefined })],
   ])('%s', (_, line) => {
     expect(() => parseReport(line)).toThrow(/^the report is not/);
+  });
+
+  const rawHeartbeat = (): Record<string, any> => JSON.parse(encode(heartbeat)) as Record<string, any>;
+  const heartbeatWith = (change: (raw: Record<string, any>) => void): string => {
+    const changedRaw = rawHeartbeat();
+    change(changedRaw);
+    return JSON.stringify(changedRaw);
+  };
+
+  test.each([
+    ['a rate below zero', heartbeatWith(({ live }) => (live.deployments[0].sample.requestsPerSecond = -1))],
+    ['a rate that is none', heartbeatWith(({ live }) => (live.deployments[0].sample.requestsPerSecond = null))],
+    ['a cache that is more than full', heartbeatWith(({ live }) => (live.deployments[0].sample.kvCacheUsage = 2))],
+    ['a day of history', heartbeatWith(({ live }) => (live.deployments[0].history = Array(1_000).fill(bare)))],
+    ['too many deployments', heartbeatWith(({ live }) => (live.deployments = Array(251).fill(live.deployments[0])))],
+    ['a key that is too short', heartbeatWith((raw) => (raw['sealingKeys'][0].key = 'AAAA'))],
+    ['a key with another name than is allowed', heartbeatWith((raw) => (raw['sealingKeys'][0].id = '../../etc'))],
+    ['a thousand keys', heartbeatWith((raw) => (raw['sealingKeys'] = Array(1_000).fill(raw['sealingKeys'][0])))],
+  ])('of a leader %s', (_, line) => {
+    expect(() => parseHeartbeat(line)).toThrow(/^the heartbeat is not valid at/);
+  });
+
+  test.each([
+    ['a watch without end', { watch: { ...words.watch, details: Array(300).fill('uid') } }],
+    ['a namespace of a book', { watch: { ...words.watch, namespaces: ['x'.repeat(100)] } }],
+    ['a version that is none', { watch: { ...words.watch, version: -1 } }],
+    ['keys that are none', { sealingKeys: ['abc'] }],
+  ])('of a gateway %s', (_, fields) => {
+    expect(() => parseReport(JSON.stringify({ ...words, ...fields }))).toThrow(/^the report is not valid at/);
   });
 
   test('any other text, with words that do not repeat it', () => {

@@ -15,6 +15,14 @@ export const DEPLOYMENTS_PER_LINE = 250;
 export const MAX_HELLO_BYTES = 16 * 1024;
 export const MAX_LINE_BYTES = 4 * 1024 * 1024;
 
+/** Deployments of which a gateway may ask for every replica and the last 15 minutes, and how many are told in one line. */
+export const MAX_WATCHED_DETAILS = 256;
+export const DETAILS_PER_LINE = 8;
+/** The leader keeps one sample for each 5 s of the last 15 minutes. */
+export const MAX_HISTORY = 180;
+/** Sealing keys that are handed around; see sealing-keys.ts. */
+export const MAX_SEALING_KEYS = 8;
+
 /** A gateway reports this often, also when there is nothing to report: silence must not look like peace. */
 export const REPORT_INTERVAL_MS = 1_000;
 /** The leader tells that it is there this often. */
@@ -112,21 +120,101 @@ const deploymentSchema = z.object({
   replicas: z.array(replicaSchema).max(1_000),
 });
 
+/** What a gateway's readers look at: all of it, whenever it changed. */
+const watchSchema = z.object({
+  /** Counted up by the gateway with each change; answers carry it. */
+  version: count,
+  /** Whose deployments, and those that let their keys in, are shown in lists. */
+  namespaces: z.array(z.string().min(1).max(63)).max(1_000),
+  /** UIDs of deployments whose replicas and last minutes are shown. */
+  details: z.array(uid).max(MAX_WATCHED_DETAILS),
+});
+
+const sealingKeySchema = z.object({
+  id: z.string().regex(/^[\w-]{8,16}$/),
+  /** Unix milliseconds, by the clock of the gateway that made it. */
+  madeAtMs: count,
+  /** 32 bytes in base64url. */
+  key: z.string().regex(/^[\w-]{43}$/),
+});
+/** Absent from a gateway of before, which is then told none. */
+const sealingKeys = z.array(sealingKeySchema).max(MAX_SEALING_KEYS);
+
 const fromGatewaySchema = z.object({
   type: z.literal('report'),
   /** More lines of the same report follow. */
   more: z.boolean(),
   /** Those that changed since the last report or have requests; the full state of each. */
   deployments: z.array(deploymentSchema).max(DEPLOYMENTS_PER_LINE),
+  /** Absent where it has not changed on this connection, and from a gateway of before. */
+  watch: watchSchema.optional(),
+  sealingKeys: sealingKeys.optional(),
 });
 
-const fromLeaderSchema = z.object({ type: z.literal('heartbeat') });
+const rate = z.number().min(0).max(1e9);
+const usage = z.number().min(0).max(1);
+
+/** What all gateways saw together at one moment. */
+const sampleSchema = z.object({
+  /** Unix milliseconds, by the leader's clock. */
+  timeMs: count,
+  requestsPerSecond: rate,
+  /** Absent where no request ended lately. */
+  latencyP50Ms: milliseconds.optional(),
+  latencyP95Ms: milliseconds.optional(),
+  firstByteP95Ms: milliseconds.optional(),
+  /** On replicas, and waiting for one. */
+  inFlight: count,
+  queued: count,
+  /** The mean over the replicas that were heard of lately; absent where none was. */
+  kvCacheUsage: usage.optional(),
+  /** Of the status, as the leader knows it. */
+  replicasReady: count,
+  replicasDesired: count,
+});
+
+const liveReplicaSchema = z.object({
+  podUid: uid,
+  inFlight: count,
+  /** Of the engine; absent where it was not heard of lately. */
+  waiting: count.optional(),
+  kvCacheUsage: usage.optional(),
+});
+
+const liveDeploymentSchema = z.object({
+  uid,
+  sample: sampleSchema,
+  /** Of those whose details are watched. */
+  replicas: z.array(liveReplicaSchema).max(1_000).optional(),
+  /** The last 15 minutes, oldest first; once on a connection for each that is watched anew. */
+  history: z.array(sampleSchema).max(MAX_HISTORY).optional(),
+});
+
+const liveSchema = z.object({
+  /** Of the watch that this answers. */
+  watch: count,
+  /** More lines of the same answer follow. */
+  more: z.boolean(),
+  /** All that is watched and had requests in the last 15 minutes, or whose details are watched. */
+  deployments: z.array(liveDeploymentSchema).max(DEPLOYMENTS_PER_LINE),
+});
+
+/** All that a leader says is a heartbeat: a gateway of before drops the rest, and would not stand another type. */
+const fromLeaderSchema = z.object({
+  type: z.literal('heartbeat'),
+  live: liveSchema.optional(),
+  sealingKeys: sealingKeys.optional(),
+});
 
 export type Hello = z.output<typeof helloSchema>;
 export type Report = z.output<typeof fromGatewaySchema>;
 export type DeploymentReport = z.output<typeof deploymentSchema>;
 export type ReplicaReport = z.output<typeof replicaSchema>;
 export type EngineReport = z.output<typeof engineSchema>;
+export type Watch = z.output<typeof watchSchema>;
+export type SealingKey = z.output<typeof sealingKeySchema>;
+export type LiveSample = z.output<typeof sampleSchema>;
+export type LiveDeployment = z.output<typeof liveDeploymentSchema>;
 export type Heartbeat = z.output<typeof fromLeaderSchema>;
 
 /** Returns the first words of a peer. Throws an Error that says what is wrong with them, without repeating any. */

@@ -5,7 +5,14 @@ import type { Logger } from '../kube/types.ts';
 import { Connection } from './connection.ts';
 import type { ChannelEnd } from './handshake.ts';
 import { ChannelListener } from './listener.ts';
-import { DEPLOYMENTS_PER_LINE, parseHeartbeat, REPORT_INTERVAL_MS, type DeploymentReport } from './messages.ts';
+import {
+  DEPLOYMENTS_PER_LINE,
+  parseHeartbeat,
+  REPORT_INTERVAL_MS,
+  type DeploymentReport,
+  type Heartbeat,
+  type Report,
+} from './messages.ts';
 
 /** Connections from one address at one time: that of an operator needs one, and leaves others behind when it breaks. */
 const MAX_PER_ADDRESS = 4;
@@ -18,9 +25,20 @@ export interface ReportSource {
   onUrgent(listener: () => void): () => void;
 }
 
+/** What is said to leaders besides the load, and what they say. */
+export interface LeaderTalk {
+  /** Returns all of it and its version; undefined where it is still that of `version`. 0 asks for it in any case. */
+  wordsSince(version: number): { version: number; words: Pick<Report, 'watch' | 'sealingKeys'> } | undefined;
+  /** Calls `listener` when the words changed; returns how to stop that. */
+  onUrgent(listener: () => void): () => void;
+  /** Takes what a leader says. */
+  heard(message: Heartbeat): void;
+}
+
 export interface ChannelServerOptions {
   end: ChannelEnd;
   source: ReportSource;
+  talk?: LeaderTalk;
   logger: Logger;
   /** Called with the number of operators that are told of the load. */
   onLeaders?: (count: number) => void;
@@ -67,9 +85,17 @@ export class ChannelServer {
 
   /** Reports until the connection ends. */
   async #report(connection: Connection): Promise<void> {
-    const { source } = this.#options;
+    const { source, talk } = this.#options;
     let version = 0;
+    let wordsVersion = 0;
+    const say = (): void => {
+      const changed = talk?.wordsSince(wordsVersion);
+      if (changed === undefined || connection.congested) return;
+      wordsVersion = changed.version;
+      connection.send({ type: 'report', more: true, deployments: [], ...changed.words });
+    };
     const tell = (): void => {
+      say();
       // The next report says again what a slow reader is not told now.
       if (connection.congested) return;
       const { deployments, version: next } = source.changesSince(version);
@@ -83,13 +109,14 @@ export class ChannelServer {
     this.#countLeaders(1);
     const timer = setInterval(tell, REPORT_INTERVAL_MS);
     const endUrgent = source.onUrgent(tell);
+    const endWords = talk?.onUrgent(say);
     try {
       tell();
-      // Its heartbeats say nothing but that it is there.
-      for await (const _ of connection.messages(parseHeartbeat));
+      for await (const message of connection.messages(parseHeartbeat)) talk?.heard(message);
     } finally {
       clearInterval(timer);
       endUrgent();
+      endWords?.();
       this.#countLeaders(-1);
     }
   }

@@ -63,7 +63,10 @@ export function createApp({ limits, onError, slow }: AppOptions): FastifyInstanc
     done(plain ? null : unsupportedMediaType(), body);
   });
   app.setNotFoundHandler((request, reply) => sendError(reply, unknownUrl(request.method, request.url)));
-  app.setErrorHandler((error, _, reply) => sendError(reply, toGatewayError(error, limits, onError)));
+  app.setErrorHandler((error, { routeOptions }, reply) => {
+    const bodyBytes = routeOptions.bodyLimit ?? limits.bodyBytes;
+    sendError(reply, toGatewayError(error, { bodyBytes }, onError));
+  });
   return app;
 }
 

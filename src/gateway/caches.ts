@@ -1,6 +1,6 @@
 /** The informers of the gateway: deployments, where their replicas are, and keys. */
 import type { APIKey } from '../api/generated/api-key.ts';
-import type { InferenceDeployment, InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
+import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
 import type { Endpoint, EndpointSlice } from '../api/kubernetes.ts';
 import { DEPLOYMENT_LABEL, DEPLOYMENT_UID_LABEL, SERVICE_NAME_LABEL } from '../api/labels.ts';
 import { modelNameKeys } from '../api/model-names.ts';
@@ -8,7 +8,9 @@ import { apiKeys, endpointSlices, inferenceDeployments } from '../api/resources.
 import type { KubeClient } from '../kube/client.ts';
 import { Informer } from '../kube/informer.ts';
 import type { KubeMetrics } from '../kube/metrics.ts';
-import type { Logger, ObjectMeta } from '../kube/types.ts';
+import type { Logger } from '../kube/types.ts';
+import { decodeDeployment, identityOf } from './decode.ts';
+import { reachedFrom } from './reach.ts';
 
 export interface Caches {
   inferenceDeployments: Informer<InferenceDeployment>;
@@ -25,13 +27,11 @@ export interface CacheOptions {
   metrics: KubeMetrics;
 }
 
-/** By which names a deployment may be asked for, and from which namespaces. */
+/** By which names a deployment may be asked for, from which namespaces, and by whom it is told of. */
 export const DEPLOYMENT_INDEXES = {
   modelName: modelNameKeys,
-  reachedFrom: ({ metadata: { namespace = '' }, spec: { allowKeysFrom = [] } }: InferenceDeployment) => [
-    namespace,
-    ...allowKeysFrom,
-  ],
+  reachedFrom,
+  uid: ({ metadata: { uid = '' } }: InferenceDeployment) => [uid],
 };
 
 /** Returns the informers, not started. Slices are found by the `uid` of their deployment. */
@@ -42,22 +42,7 @@ export function createCaches(options: CacheOptions): Caches {
     inferenceDeployments: new Informer({
       ...common,
       resource: inferenceDeployments,
-      decode: ({
-        metadata,
-        spec: { model, holdTimeoutSeconds, suspend, aliases, adapters, allowKeysFrom },
-        status,
-      }) => ({
-        metadata: identityOf(metadata),
-        spec: {
-          model,
-          ...(holdTimeoutSeconds !== undefined && { holdTimeoutSeconds }),
-          ...(suspend !== undefined && { suspend }),
-          ...(aliases && { aliases }),
-          ...(adapters && { adapters: adapters.map(({ name }) => ({ name })) }),
-          ...(allowKeysFrom && { allowKeysFrom }),
-        },
-        ...(status && { status: statusOf(status) }),
-      }),
+      decode: decodeDeployment,
       indexes: DEPLOYMENT_INDEXES,
     }),
     endpointSlices: new Informer({
@@ -73,29 +58,6 @@ export function createCaches(options: CacheOptions): Caches {
       resource: apiKeys,
       decode: ({ metadata, spec }) => ({ metadata: identityOf(metadata), spec }),
     }),
-  };
-}
-
-/** Which replicas are to leave, and what tells when one that is on its way will serve. */
-function statusOf({ replicas, scaling }: InferenceDeploymentStatus): InferenceDeploymentStatus {
-  const { desiredReplicas, lastScaleTime, learned } = scaling ?? {};
-  return {
-    ...(replicas?.drainingPods && { replicas: { drainingPods: replicas.drainingPods } }),
-    scaling: {
-      ...(desiredReplicas !== undefined && { desiredReplicas }),
-      ...(lastScaleTime !== undefined && { lastScaleTime }),
-      ...(learned?.loadSeconds !== undefined && { learned: { loadSeconds: learned.loadSeconds } }),
-    },
-  };
-}
-
-function identityOf({ name, namespace, uid, resourceVersion, creationTimestamp }: ObjectMeta): ObjectMeta {
-  return {
-    name,
-    ...(namespace !== undefined && { namespace }),
-    ...(uid !== undefined && { uid }),
-    ...(resourceVersion !== undefined && { resourceVersion }),
-    ...(creationTimestamp !== undefined && { creationTimestamp }),
   };
 }
 

@@ -58,6 +58,18 @@ export function invalidApiKey(given: boolean): GatewayError {
   });
 }
 
+/** What only our own page may ask, so that no other page can make a browser ask it. */
+export function notFromPage(): GatewayError {
+  const message = 'Sessions are for the page of this gateway: send "x-infer-page: 1", and from its own origin.';
+  return new GatewayError({ status: 403, type: 'permission_error', code: 'not_from_page', message });
+}
+
+export function tooManySignIns(): GatewayError {
+  const message = 'Too many attempts to sign in with this key failed. Wait a minute, and check the key.';
+  const headers = { 'retry-after': '60' };
+  return new GatewayError({ status: 429, type: 'rate_limit_error', code: 'rate_limit_exceeded', message, headers });
+}
+
 export function missingScope(scope: string): GatewayError {
   const message = `The API key lacks the scope "${scope}" that this request needs.`;
   return new GatewayError({ status: 403, type: 'permission_error', code: 'missing_scope', message });

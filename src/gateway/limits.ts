@@ -27,6 +27,11 @@ export interface GatewayLimits {
   readonly uploadTimeoutMs: number;
   readonly downloadTimeoutMs: number;
 
+  /** Most streams of deployment events under way, of one key and of all, and how often each is sent a comment. */
+  readonly viewersOfKey: number;
+  readonly viewers: number;
+  readonly viewHeartbeatMs: number;
+
   readonly connectTimeoutMs: number;
   /** From the request to the first bytes of a stream. */
   readonly firstByteTimeoutMs: number;
@@ -81,6 +86,9 @@ export const DEFAULT_LIMITS: GatewayLimits = {
   transferStallMs: 60_000,
   uploadTimeoutMs: 3_600_000,
   downloadTimeoutMs: 3_600_000,
+  viewersOfKey: 64,
+  viewers: 512,
+  viewHeartbeatMs: 15_000,
   connectTimeoutMs: 2_000,
   firstByteTimeoutMs: 300_000,
   unaryTimeoutMs: 3_600_000,

@@ -1,5 +1,6 @@
 /** Entry of the gateway process. */
 import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { KubeConfig } from '@kubernetes/client-node';
 import type { Logger } from 'pino';
@@ -27,8 +28,13 @@ import { GatewayMetrics } from './metrics.ts';
 import { registerReplicaMetrics } from './registry-metrics.ts';
 import type { BatchUpstream } from './proxy/batch-process.ts';
 import { DeploymentRegistry } from './registry.ts';
+import { readPage } from './routes/page.ts';
 import { createGateway } from './server.ts';
+import { SharedKeys } from './session/shared-keys.ts';
+import { Sessions } from './session/sessions.ts';
 import { readSettings, type Settings } from './settings.ts';
+import { createLeaderTalk } from './view/leader-talk.ts';
+import { LiveFeed } from './view/live-feed.ts';
 
 /** Serves until `stop` aborts, then until the requests under way are done or the time for that is over. */
 async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Promise<void> {
@@ -64,6 +70,10 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     pod && createCatalogue({ client, namespace: pod.namespace, relistIntervalMs, logger, metrics: kubeMetrics });
   // A request for files or batches takes one connection; there are never more than may be under way.
   const batch = batchUpstream(DEFAULT_LIMITS.transfers);
+  const live = new LiveFeed();
+  const sealing = new SharedKeys();
+  // Beside the bundle; there is none beside the sources.
+  const page = readPage(join(import.meta.dirname, 'page'));
   const gateway = createGateway({
     registry,
     authenticator: createAuthenticator((keyId) => keys.find(keyId)),
@@ -74,10 +84,22 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
     load,
     ...(catalogue && { catalogue }),
     meter: metering.meter,
+    view: { caches, live },
+    sessions: new Sessions(sealing, caches.apiKeys),
+    ...(page && { page }),
     ...(endFor && { internal: { end: endFor(BATCH_ACCOUNT), keys: keysByName(caches.apiKeys) } }),
     ...(batch && { batch }),
   });
-  const channel = endFor && createLoadChannel({ end: endFor(OPERATOR_ACCOUNT), tracker: load, metrics, logger });
+  const channel =
+    endFor &&
+    createLoadChannel({
+      end: endFor(OPERATOR_ACCOUNT),
+      tracker: load,
+      talk: createLeaderTalk(live, sealing),
+      onLeaders: (count) => (live.leaders = count),
+      metrics,
+      logger,
+    });
 
   let apiPort: number | undefined;
   const missing = (): string[] => [

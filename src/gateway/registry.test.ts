@@ -1,58 +1,13 @@
 import { describe, expect, test } from '@jest/globals';
+import { MemoryInformer } from '../../test/support/memory-informer.ts';
 import { inferenceDeployment } from '../../test/support/resources.ts';
 import type { APIKey } from '../api/generated/api-key.ts';
 import type { InferenceDeployment, InferenceDeploymentSpec } from '../api/generated/inference-deployment.ts';
 import type { EndpointSlice } from '../api/kubernetes.ts';
-import { InformerCache, type Change } from '../kube/informer-cache.ts';
-import { objectKey, type KubeObject } from '../kube/types.ts';
 import { DEPLOYMENT_INDEXES } from './caches.ts';
 import { DeploymentRegistry } from './registry.ts';
 import type { TrackedDeployment } from './tracked-deployment.ts';
 import type { AuthenticatedKey } from './types.ts';
-
-function fail(_key: string, error: unknown): void {
-  throw error;
-}
-
-/** An informer whose changes the test makes. */
-class Cache<T extends KubeObject> {
-  readonly #listeners: ((change: Change<T>) => void)[] = [];
-  readonly #cache: InformerCache<T>;
-  #version = 0;
-
-  constructor(indexes: Record<string, (object: T) => string[]> = {}) {
-    this.#cache = new InformerCache<T>(
-      indexes,
-      (change) => this.#listeners.forEach((listener) => listener(change)),
-      fail,
-    );
-  }
-
-  onChange(listener: (change: Change<T>) => void): void {
-    this.#listeners.push(listener);
-  }
-
-  get(ref: { namespace?: string; name: string }): T | undefined {
-    return this.#cache.get(objectKey(ref));
-  }
-
-  byIndex(index: string, key: string): T[] {
-    return this.#cache.byIndex(index, key);
-  }
-
-  put(object: T): void {
-    this.#cache.put(this.#versioned(object));
-  }
-
-  remove(object: T): void {
-    this.#cache.remove(this.#versioned(object));
-  }
-
-  #versioned(object: T): T {
-    this.#version += 1;
-    return { ...object, metadata: { ...object.metadata, resourceVersion: String(this.#version) } };
-  }
-}
 
 const KEY: AuthenticatedKey = { keyId: 'abcdefgh', namespace: 'team-a', name: 'web', scopes: new Set(['inference']) };
 const OTHER_KEY: AuthenticatedKey = { ...KEY, namespace: 'team-b' };
@@ -95,15 +50,15 @@ function slice(name: string, pods: string[], labels: Record<string, string> = {}
 
 function setUp(): {
   registry: DeploymentRegistry;
-  resources: Cache<InferenceDeployment>;
-  slices: Cache<EndpointSlice>;
-  keys: Cache<APIKey>;
+  resources: MemoryInformer<InferenceDeployment>;
+  slices: MemoryInformer<EndpointSlice>;
+  keys: MemoryInformer<APIKey>;
 } {
-  const resources = new Cache<InferenceDeployment>(DEPLOYMENT_INDEXES);
-  const slices = new Cache<EndpointSlice>({
+  const resources = new MemoryInformer<InferenceDeployment>(DEPLOYMENT_INDEXES);
+  const slices = new MemoryInformer<EndpointSlice>({
     uid: ({ metadata }) => [metadata.labels?.['infer.dev/deployment-uid'] ?? ''],
   });
-  const keys = new Cache<APIKey>();
+  const keys = new MemoryInformer<APIKey>();
   keys.put(apiKey(KEY));
   keys.put(apiKey(OTHER_KEY));
   const registry = new DeploymentRegistry({ inferenceDeployments: resources, endpointSlices: slices, apiKeys: keys });

@@ -7,6 +7,7 @@ import type { Informer } from '../kube/informer.ts';
 import { childName } from '../operator/resources/names.ts';
 import type { Caches } from './caches.ts';
 import { replicaAddresses } from './endpoints.ts';
+import { reachOf } from './reach.ts';
 import { TrackedDeployment } from './tracked-deployment.ts';
 import type { AuthenticatedKey, Registry, ServedModel } from './types.ts';
 
@@ -80,16 +81,7 @@ export class DeploymentRegistry implements Registry {
 
   /** A key that was removed since it was checked reaches nothing. */
   #reachedBy(key: AuthenticatedKey): (resource: InferenceDeployment) => boolean {
-    const resource = this.#caches.apiKeys.get(key);
-    if (resource === undefined) return () => false;
-    const { deployments } = resource.spec;
-    return ({ metadata: { namespace = '', name }, spec: { allowKeysFrom } }) => {
-      const own = namespace === key.namespace;
-      if (!own && !allowKeysFrom?.includes(key.namespace)) return false;
-      return (
-        deployments === undefined || deployments.includes(`${namespace}/${name}`) || (own && deployments.includes(name))
-      );
-    };
+    return reachOf(key, this.#caches.apiKeys.get(key));
   }
 
   /** All that a deployment serves, by the names for keys of `from`; an alias that belongs to another one is not among it. */

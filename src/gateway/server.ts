@@ -15,13 +15,20 @@ import type { GatewayMetrics } from './metrics.ts';
 import { BatchProcess, type BatchUpstream } from './proxy/batch-process.ts';
 import { Forwarder } from './proxy/forwarder.ts';
 import { addCatalogRoutes, type Catalogue } from './routes/catalog.ts';
+import { addDeploymentRoutes } from './routes/deployments.ts';
 import { addFileAndBatchRoutes } from './routes/files-and-batches.ts';
 import { addBatchInferenceRoutes, addInferenceRoutes } from './routes/inference.ts';
 import { addInternalRoutes, onBehalf } from './routes/internal.ts';
 import { addModelRoutes } from './routes/models.ts';
 import { observe } from './routes/observe.ts';
 import { addUsageRoute } from './routes/usage.ts';
+import { addPageRoutes, type Page } from './routes/page.ts';
+import { addSessionRoutes } from './routes/session.ts';
+import type { Sessions } from './session/sessions.ts';
 import type { Authenticator, Registry, ReplicaPicker } from './types.ts';
+import { DeploymentEvents } from './view/deployment-events.ts';
+import type { LiveFeed } from './view/live-feed.ts';
+import type { ViewCaches } from './view/visible.ts';
 
 /** For error events to leave when the grace period is over. */
 const LAST_WORDS_MS = 500;
@@ -40,6 +47,12 @@ export interface GatewayOptions {
   readonly internal?: { readonly end: ChannelEnd; readonly keys: KeysByName };
   /** Without it GET /catalog is empty. */
   readonly catalogue?: Catalogue;
+  /** What shows deployments; the caches are not started yet. Without it they are not shown. */
+  readonly view?: { readonly caches: ViewCaches; readonly live: LiveFeed };
+  /** Without it nobody can sign in to the page. */
+  readonly sessions?: Sessions;
+  /** The web page; without it `/` is not found. */
+  readonly page?: Page;
   /** What differs from DEFAULT_LIMITS. */
   readonly limits?: Partial<GatewayLimits>;
 }
@@ -61,18 +74,26 @@ export interface Gateway {
 /** Returns a gateway that is not listening yet. */
 export function createGateway(options: GatewayOptions): Gateway {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
-  const { load, logger, meter, metrics, pick } = options;
+  const { load, logger, meter, metrics, pick, sessions, view } = options;
+  const authenticator: Authenticator = {
+    ...options.authenticator,
+    ...(sessions && { bySession: (headers, now) => sessions.keyOf(headers, now) }),
+  };
   const forwarder = new Forwarder({ pick, limits, metrics, load, meter, logger });
   const onError = (error: unknown): void => logger.error({ err: error }, 'request failed by a defect');
   const slow = new WeakSet<Socket>();
   const app = createApp({ limits, onError, slow });
   observe(app, metrics, logger, 'online');
-  addModelRoutes(app, options);
-  addCatalogRoutes(app, options);
-  addInferenceRoutes(app, { ...options, forwarder, limits, onError });
+  addModelRoutes(app, { ...options, authenticator });
+  addCatalogRoutes(app, { ...options, authenticator });
+  addInferenceRoutes(app, { ...options, authenticator, forwarder, limits, onError });
+  if (options.page) addPageRoutes(app, options.page);
   const batchProcess = options.batch && new BatchProcess(options.batch, limits, logger);
-  addFileAndBatchRoutes(app, { ...options, batchProcess, limits, slow });
-  addUsageRoute(app, { ...options, batchProcess, limits });
+  addFileAndBatchRoutes(app, { authenticator, batchProcess, limits, slow });
+  addUsageRoute(app, { authenticator, batchProcess, limits });
+  const events = view && new DeploymentEvents({ ...view, heartbeatMs: limits.viewHeartbeatMs });
+  if (view && events) addDeploymentRoutes(app, { ...view, authenticator, events, limits });
+  if (sessions) addSessionRoutes(app, { authenticator, sessions });
   const connections = new Connections(app.server);
   const internal = options.internal && createInternal(options.internal, { ...options, forwarder, limits, onError });
   let leaving = false;
@@ -97,9 +118,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     leave() {
       leaving = true;
+      // They come back by another gateway; here they would last until the end of the grace period.
+      events?.close();
     },
     async close(graceMs) {
       leaving = true;
+      events?.close();
       const cut = (): void => {
         forwarder.cutAll();
         batchProcess?.cutAll();

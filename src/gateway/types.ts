@@ -1,4 +1,5 @@
 /** What the parts of the gateway agree on. */
+import type { IncomingHttpHeaders } from 'node:http';
 
 /** What an engine said of itself. Times are `now` values of performance.now(). */
 export interface EngineReading {
@@ -84,6 +85,8 @@ export interface AuthenticatedKey {
 export interface Authenticator {
   /** Returns the key that an Authorization header carries; undefined for none, a wrong, disabled or expired one. */
   authenticate(authorization: string | undefined, now: Date): AuthenticatedKey | undefined;
+  /** Returns the key whose session a request of the page carries; absent where there are no sessions. */
+  bySession?(headers: IncomingHttpHeaders, now: Date): AuthenticatedKey | undefined;
 }
 
 /** A model as clients name it. */

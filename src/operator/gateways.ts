@@ -1,18 +1,22 @@
 /** What the operator knows of and from the gateways, for one term as the leader. */
 import { randomUUID } from 'node:crypto';
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { LoadView, type Traffic } from '../autoscaler/load-view.ts';
+import { LoadView } from '../autoscaler/load-view.ts';
 import type { TrafficSample } from '../autoscaler/observation.ts';
 import type { ReplicaWork } from '../autoscaler/scale-down.ts';
+import type { Traffic } from '../autoscaler/traffic-history.ts';
 import type { ChannelEnd } from '../channel/handshake.ts';
 import { ChannelIdentity } from '../channel/identity.ts';
 import { GatewayLinks, mayHoldRequests } from '../channel/links.ts';
 import type { Report } from '../channel/messages.ts';
 import { GATEWAY_ACCOUNT, OPERATOR_ACCOUNT } from '../channel/port.ts';
 import { PeerVerifier } from '../channel/verifier.ts';
+import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Logger, ObjectMeta } from '../kube/types.ts';
 import type { Caches } from './caches.ts';
+import { GatewayTeller } from './gateway-teller.ts';
+import { LiveView } from './live-view.ts';
 import type { Settings } from './settings.ts';
 
 /** Returns the operator's end of every connection, for the life of the process. */
@@ -58,6 +62,7 @@ export class Gateways implements GatewayWord {
   readonly #passes: PassRequests;
   readonly #onReport: (uid: string) => void;
   readonly #links: GatewayLinks;
+  readonly #teller: GatewayTeller;
   /** When every gateway was heard of last, or this term began. */
   #completeAtMs = performance.now();
 
@@ -76,6 +81,10 @@ export class Gateways implements GatewayWord {
     this.#passes = options.passes;
     this.#onReport = options.onReport;
     this.view = new LoadView(performance.now());
+    this.#teller = new GatewayTeller(new LiveView(this.view, (uid) => this.#find(uid)), () => ({
+      nowMs: performance.now(),
+      timeMs: Date.now(),
+    }));
     this.#links = new GatewayLinks({
       end,
       pods: caches.gatewayPods,
@@ -83,12 +92,19 @@ export class Gateways implements GatewayWord {
       logger,
       onFailure,
       listener: {
-        connected: (podUid, instance) => this.view.connected(podUid, instance, performance.now()),
-        disconnected: (podUid) => this.view.disconnected(podUid),
+        connected: (podUid, instance, tell) => {
+          this.view.connected(podUid, instance, performance.now());
+          this.#teller.connected(podUid, tell);
+        },
+        disconnected: (podUid) => {
+          this.view.disconnected(podUid);
+          this.#teller.disconnected(podUid);
+        },
         report: (podUid, report) => this.#take(podUid, report),
       },
     });
     this.#links.refresh();
+    this.#teller.start();
   }
 
   /** A gateway's pod changed. */
@@ -130,6 +146,7 @@ export class Gateways implements GatewayWord {
   }
 
   async stop(): Promise<void> {
+    this.#teller.stop();
     await this.#links.stop();
   }
 
@@ -142,12 +159,15 @@ export class Gateways implements GatewayWord {
       .map(({ metadata }) => metadata.uid ?? '');
   }
 
+  #find(uid: string): InferenceDeployment | undefined {
+    return this.#caches.inferenceDeployments.byIndex('uid', uid)[0];
+  }
+
   #take(podUid: string, report: Report): void {
-    const find = (uid: string): ObjectMeta | undefined =>
-      this.#caches.inferenceDeployments.byIndex('uid', uid)[0]?.metadata;
-    this.view.report(podUid, report, (uid) => find(uid) !== undefined, performance.now());
+    this.view.report(podUid, report, (uid) => this.#find(uid) !== undefined, performance.now());
+    this.#teller.heard(podUid, report);
     for (const { uid, replicas } of report.deployments) {
-      const metadata = find(uid);
+      const metadata = this.#find(uid)?.metadata;
       if (metadata === undefined) continue;
       this.#onReport(uid);
       // An acknowledgement may be what a scale-down waits for; traffic only changes what is shown.

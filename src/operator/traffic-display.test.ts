@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from '@jest/globals';
-import type { Traffic } from '../autoscaler/load-view.ts';
+import type { Traffic } from '../autoscaler/traffic-history.ts';
 import { DISPLAY_INTERVAL_MS, TrafficDisplay, type ShownTraffic } from './traffic-display.ts';
 
 let display: TrafficDisplay;

@@ -2,7 +2,7 @@
  * The traffic as status shows it: rounded, and changed at most every 15 s and only when it moved by a tenth, so that
  * steady traffic writes nothing.
  */
-import type { Traffic } from '../autoscaler/load-view.ts';
+import type { Traffic } from '../autoscaler/traffic-history.ts';
 
 /** As in `status.scaling`. */
 export interface ShownTraffic {

@@ -45,11 +45,12 @@ async function nodeImage(name: string, bundles: string[], files: string[] = []):
  */
 export async function buildImages(progress: (line: string) => void = () => undefined): Promise<{ archives: string[] }> {
   await run(process.execPath, ['build.ts'], { cwd: repositoryRoot });
+  const page = await readdir(join(repositoryRoot, 'dist/page'));
   const recipes = [
     await nodeImage(
       'infer',
       ['operator.js', 'gateway.js', 'batch.js', 'prefetch.js', 'preflight.js'],
-      ['LICENSE', 'NOTICE'],
+      ['LICENSE', 'NOTICE', ...page.map((file) => join('dist/page', file))],
     ),
     await nodeImage('vllm-sim', ['vllm-sim.js'], ['test/vllm-sim/vllm']),
     await nodeImage('hub-sim', ['hub-sim.js']),

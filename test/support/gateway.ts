@@ -121,6 +121,8 @@ export interface RunningGateway {
   listenInternal(): Promise<number>;
   /** All that was logged, at every level. */
   log(): string;
+  /** As at the end of readiness. */
+  leave(): void;
   close(graceMs?: number): Promise<void>;
 }
 
@@ -130,12 +132,14 @@ function served(deployment: Deployment, id: string): ServedModel {
 
 /**
  * Starts a gateway that knows these deployments, all in the namespace of the keys; `more` is what stands beside it: a batch
- * process, an end for its internal port, or a catalogue.
+ * process, an end for its internal port, a catalogue, a view, or keys of the test's own.
  */
 export async function startGateway(
   deployments: readonly Deployment[],
   limits: Partial<GatewayLimits> = {},
-  more: Pick<GatewayOptions, 'batch' | 'internal' | 'catalogue'> = {},
+  more: Partial<
+    Pick<GatewayOptions, 'authenticator' | 'batch' | 'catalogue' | 'internal' | 'page' | 'sessions' | 'view'>
+  > = {},
 ): Promise<RunningGateway> {
   const registry: Registry = {
     resolve: ({ namespace }, model) => {
@@ -173,6 +177,7 @@ export async function startGateway(
     ledger,
     listenInternal: () => gateway.listenInternal(0, '127.0.0.1'),
     log: () => log,
+    leave: () => gateway.leave(),
     close: (graceMs = 0) => gateway.close(graceMs),
   };
 }

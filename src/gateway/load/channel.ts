@@ -1,7 +1,7 @@
 /** The gateway's end of the load channel, put together. */
 import { Gauge, type Registry } from 'prom-client';
 import type { ChannelEnd } from '../../channel/handshake.ts';
-import { ChannelServer } from '../../channel/server.ts';
+import { ChannelServer, type LeaderTalk } from '../../channel/server.ts';
 import type { Logger } from '../../kube/types.ts';
 import type { LoadTracker } from './tracker.ts';
 
@@ -9,10 +9,13 @@ import type { LoadTracker } from './tracker.ts';
 export function createLoadChannel(options: {
   end: ChannelEnd;
   tracker: LoadTracker;
+  talk: LeaderTalk;
+  /** Called with the number of operators that listen. */
+  onLeaders: (count: number) => void;
   metrics: Registry;
   logger: Logger;
 }): ChannelServer {
-  const { end, tracker, metrics, logger } = options;
+  const { end, tracker, talk, metrics, logger } = options;
   const leaders = new Gauge({
     name: 'infer_gateway_channel_leaders',
     help: 'Operators that this gateway tells of its load: 1, and for a moment 2 when another takes over.',
@@ -21,7 +24,11 @@ export function createLoadChannel(options: {
   return new ChannelServer({
     end,
     source: tracker,
+    talk,
     logger,
-    onLeaders: (count) => leaders.set(count),
+    onLeaders: (count) => {
+      leaders.set(count);
+      options.onLeaders(count);
+    },
   });
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { invalidApiKey, missingScope, type GatewayError } from '../errors.ts';
+import type { Slots } from '../../process/slots.ts';
+import { gatewayFull, invalidApiKey, missingScope, tooManyAtOnce, type GatewayError } from '../errors.ts';
 import type { AuthenticatedKey, Authenticator, Deployment, Scope } from '../types.ts';
 
 /** What is known of a request besides its bytes; the access log and the metrics read it at the end. */
@@ -22,12 +23,19 @@ export const BASES = ['/v1', '/api/v2/external/v1', '/api/v2/external'] as const
 /** What runs before any of a body is read; it refuses with an error. */
 export type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: GatewayError) => void) => void;
 
-/** Returns the hook that lets only keys with one of these scopes pass, before any of the body is read. */
+/**
+ * Returns the hook that lets only keys with one of these scopes pass, before any of the body is read. Whose request it is
+ * an Authorization header says; without one, the session of the page.
+ */
 export function authorize(authenticator: Authenticator, route: string, scopes: readonly [Scope, ...Scope[]]): Hook {
   return (request, _, done) => {
     request.context.route = route;
     const { authorization } = request.headers;
-    const key = authenticator.authenticate(authorization, new Date());
+    const now = new Date();
+    const key =
+      authorization === undefined
+        ? authenticator.bySession?.(request.headers, now)
+        : authenticator.authenticate(authorization, now);
     request.context.key = key;
     if (key === undefined) done(invalidApiKey(authorization !== undefined));
     else if (scopes.some((scope) => key.scopes.has(scope))) done();
@@ -40,4 +48,16 @@ export function keyOf(request: FastifyRequest): AuthenticatedKey {
   const { key } = request.context;
   if (key === undefined) throw invalidApiKey(false);
   return key;
+}
+
+/** Returns the hook that takes one of the `slots` of the key until the request is over; `what` is those in the plural. */
+export function takeSlot(slots: Slots, what: string, most: number): Hook {
+  return (request, reply, done) => {
+    const { namespace, name } = keyOf(request);
+    const taken = slots.take(`${namespace}/${name}`);
+    if (taken === 'ofOne') return done(tooManyAtOnce(what, most));
+    if (taken === 'all') return done(gatewayFull());
+    reply.raw.once('close', taken);
+    done();
+  };
 }

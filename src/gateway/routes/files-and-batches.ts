@@ -2,11 +2,11 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Slots } from '../../process/slots.ts';
-import { batchNotSetUp, bodyTooLarge, gatewayFull, tooManyAtOnce } from '../errors.ts';
+import { batchNotSetUp, bodyTooLarge } from '../errors.ts';
 import type { GatewayLimits } from '../limits.ts';
 import type { BatchProcess } from '../proxy/batch-process.ts';
 import type { Authenticator } from '../types.ts';
-import { authorize, BASES, keyOf, type Hook } from './context.ts';
+import { authorize, BASES, keyOf, takeSlot, type Hook } from './context.ts';
 
 interface Route {
   readonly method: 'GET' | 'POST' | 'DELETE';
@@ -100,17 +100,5 @@ function checkLength(mostBytes: number): Hook {
   return (request, _, done) => {
     const declared = Number(request.headers['content-length'] ?? 0);
     done(declared > mostBytes ? bodyTooLarge(mostBytes) : undefined);
-  };
-}
-
-/** Returns the hook that takes one of the places for as long as a request lasts, or refuses it. */
-export function takeSlot(slots: Slots, what: string, most: number): Hook {
-  return (request, reply, done) => {
-    const { namespace, name } = keyOf(request);
-    const taken = slots.take(`${namespace}/${name}`);
-    if (taken === 'ofOne') return done(tooManyAtOnce(what, most));
-    if (taken === 'all') return done(gatewayFull());
-    reply.raw.once('close', taken);
-    done();
   };
 }

@@ -5,8 +5,7 @@ import { usageNotKept } from '../errors.ts';
 import type { GatewayLimits } from '../limits.ts';
 import type { BatchProcess } from '../proxy/batch-process.ts';
 import type { Authenticator } from '../types.ts';
-import { authorize, BASES, keyOf } from './context.ts';
-import { takeSlot } from './files-and-batches.ts';
+import { authorize, BASES, keyOf, takeSlot } from './context.ts';
 
 interface Parts {
   readonly authenticator: Authenticator;
