@@ -65,6 +65,7 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   const api = await createBatchApi({
     store,
     usageRecords,
+    replicaTime,
     now: () => Date.now(),
     files,
     batches: new BatchView(informer, client),

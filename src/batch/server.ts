@@ -29,6 +29,7 @@ export interface BatchApiOptions
     Omit<UsageRouteParts, 'usage' | 'places'> {
   /** What keys used. */
   readonly usageRecords: UsageRouteParts['usage'];
+  readonly replicaTime: UsageRouteParts['replicaTime'];
   readonly metrics: BatchApiMetrics;
   readonly logger: Logger;
   /** What differs from DEFAULT_LIMITS. */

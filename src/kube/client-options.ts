@@ -19,6 +19,7 @@ export interface ListOptions extends CallOptions {
   /** Absent lists all namespaces. */
   namespace?: string;
   labelSelector?: string;
+  fieldSelector?: string;
   /** Objects of one page. */
   limit?: number;
   continueToken?: string;
@@ -33,6 +34,7 @@ export interface ListPage<T> {
 export interface WatchOptions {
   namespace?: string;
   labelSelector?: string;
+  fieldSelector?: string;
   resourceVersion: string;
   /** After which the server ends the watch. */
   timeoutSeconds?: number;
@@ -47,6 +49,13 @@ export interface DeleteOptions extends CallOptions {
   resourceVersion?: string | undefined;
   /** What becomes of the object's own dependents; the kind's default where absent. */
   propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
+}
+
+/** What all writes take that send an object or a part of one. */
+export interface WriteOptions extends CallOptions {
+  fieldManager?: string;
+  /** The server checks and answers as always, and stores nothing. */
+  dryRun?: boolean;
 }
 
 /** https://kubernetes.io/docs/reference/kubernetes-api/authentication-resources/token-request-v1 */

@@ -1,5 +1,7 @@
 /** A thin JSON client of the Kubernetes API: objects go in and out as they are, no field is lost on the way. */
+import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
+import type { Duplex } from 'node:stream';
 import type { KubeConfig } from '@kubernetes/client-node';
 import { ApiError, ConnectionError, WatchFormatError, WritesEnded, isNotFound } from './errors.ts';
 import { splitLines } from './lines.ts';
@@ -14,6 +16,7 @@ import type {
   ListPage,
   TokenRequestSpec,
   WatchOptions,
+  WriteOptions,
 } from './client-options.ts';
 import { Transport } from './transport.ts';
 import type { TransportRequest, TransportResponse } from './transport.ts';
@@ -96,6 +99,7 @@ export class KubeClient {
   async list<T extends KubeObject>(resource: Resource<T>, options: ListOptions): Promise<ListPage<T>> {
     const query = {
       labelSelector: options.labelSelector,
+      fieldSelector: options.fieldSelector,
       limit: options.limit?.toString(),
       continue: options.continueToken,
     };
@@ -130,6 +134,7 @@ export class KubeClient {
         allowWatchBookmarks: 'true',
         resourceVersion: options.resourceVersion,
         labelSelector: options.labelSelector,
+        fieldSelector: options.fieldSelector,
         timeoutSeconds: options.timeoutSeconds?.toString(),
       },
     };
@@ -149,13 +154,9 @@ export class KubeClient {
   }
 
   /** Returns what the server stored. Throws ApiError 409 (AlreadyExists) when the name is taken. */
-  async create<T extends KubeObject>(
-    resource: Resource<T>,
-    object: T,
-    options: CallOptions & { fieldManager?: string } = {},
-  ): Promise<T> {
+  async create<T extends KubeObject>(resource: Resource<T>, object: T, options: WriteOptions = {}): Promise<T> {
     const call = { ...callOf('create', 'POST', resource, namespaceOnly(object.metadata.namespace)), body: object };
-    return (await this.#write({ ...call, query: { fieldManager: options.fieldManager } }, options)) as T;
+    return (await this.#write({ ...call, query: writeQuery(options) }, options)) as T;
   }
 
   /** Replaces the object; throws ApiError 409 where its resourceVersion is not the current one. */
@@ -191,11 +192,11 @@ export class KubeClient {
     resource: Resource<T>,
     ref: ObjectReference,
     body: unknown,
-    options: CallOptions & { type: 'merge' | 'json'; subresource?: Subresource; fieldManager?: string },
+    options: WriteOptions & { type: 'merge' | 'json'; subresource?: Subresource },
   ): Promise<T> {
     const call: Call = {
       ...callOf('patch', 'PATCH', resource, ref, options.subresource),
-      query: { fieldManager: options.fieldManager },
+      query: writeQuery(options),
       body,
       contentType: PATCH_TYPES[options.type],
     };
@@ -243,6 +244,48 @@ export class KubeClient {
     const { accept = '*/*' } = options;
     const call: Call = { verb: 'get', resource: 'text', method: 'GET', path, query, accept };
     return await this.#answer(call, options, async (response) => await response.body.text());
+  }
+
+  /** Yields the body of a GET as it comes, in pieces, until it ends (logs that are followed) or the signal aborts. */
+  async *stream(
+    path: string,
+    query: Record<string, string | undefined>,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array> {
+    const call: Call = { verb: 'get', resource: 'text', method: 'GET', path, query, accept: '*/*' };
+    const response = await this.#send(call, signal, { headersTimeoutMs: this.#options.requestTimeoutMs });
+    try {
+      for await (const piece of response.body) yield piece as Uint8Array;
+    } catch (error) {
+      signal.throwIfAborted();
+      throw new ConnectionError(`the answer to get ${path} broke off`, { cause: error });
+    } finally {
+      response.body.on('error', () => undefined).destroy();
+    }
+  }
+
+  /**
+   * Returns a WebSocket connection of this subprotocol, on which frames pass as they are. Throws ApiError where the server
+   * refuses, ConnectionError where it opens none for another reason.
+   */
+  async upgrade(path: string, query: Record<string, string>, protocol: string): Promise<Duplex> {
+    const signal = AbortSignal.timeout(this.#options.requestTimeoutMs);
+    try {
+      return await this.#transport.upgrade({
+        path: `${path}${queryString(query)}`,
+        headers: {
+          'sec-websocket-version': '13',
+          'sec-websocket-key': randomBytes(16).toString('base64'),
+          'sec-websocket-protocol': protocol,
+        },
+        signal,
+      });
+    } catch (error) {
+      // The refusal's own words are in the answer to a plain request; 400 says only that it was one.
+      const refusal: unknown = await this.getText(path, query).catch((reason: unknown) => reason);
+      if (refusal instanceof ApiError && refusal.status !== 400) throw refusal;
+      throw error;
+    }
   }
 
   /** Ends all connections, also those of clients made by `writesUntil`. */
@@ -332,6 +375,10 @@ export class KubeClient {
       this.#options.onRequest({ verb: call.verb, resource: call.resource, code, seconds });
     }
   }
+}
+
+function writeQuery({ fieldManager, dryRun }: WriteOptions): Record<string, string | undefined> {
+  return { fieldManager, dryRun: dryRun === true ? 'All' : undefined };
 }
 
 function assertOpen(gate: WriteGate): void {

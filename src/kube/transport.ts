@@ -1,6 +1,7 @@
 /** HTTP to the API server: client-node's authentication on a connection pool of our own. */
 import { createHash } from 'node:crypto';
 import type { RequestOptions } from 'node:https';
+import type { Duplex } from 'node:stream';
 import { Agent, errors } from 'undici';
 import type { Dispatcher } from 'undici';
 import { KubeConfig } from '@kubernetes/client-node';
@@ -65,8 +66,7 @@ export class Transport {
     request.beforeSend?.();
     try {
       const response = await credentials.dispatcher.request({
-        origin: this.#server.origin,
-        path: `${this.#server.pathname.replace(/\/$/, '')}${request.path}`,
+        ...this.#target(request.path),
         method: request.method,
         headers: {
           'user-agent': this.#userAgent,
@@ -88,6 +88,26 @@ export class Transport {
   }
 
   /**
+   * Returns the connection after the API server has changed it to WebSocket (RFC 6455). Throws ConnectionError where it
+   * did not, whatever it answered instead.
+   */
+  async upgrade(request: Pick<TransportRequest, 'path' | 'headers' | 'signal'>): Promise<Duplex> {
+    const { dispatcher, headers } = await this.#credentialsUnless(request.signal);
+    try {
+      const { socket } = await dispatcher.upgrade({
+        ...this.#target(request.path),
+        protocol: 'websocket',
+        headers: { 'user-agent': this.#userAgent, ...request.headers, ...headers },
+        signal: request.signal,
+      });
+      return socket;
+    } catch (error) {
+      request.signal.throwIfAborted();
+      throw new ConnectionError(`the Kubernetes API server ${this.#server.host} opened no WebSocket`, { cause: error });
+    }
+  }
+
+  /**
    * Call it when a request that was begun at `since` (performance.now()) was not answered in time: requests from now on
    * use no connection from before, since all may have gone silent together. What is in flight goes on.
    */
@@ -103,6 +123,10 @@ export class Transport {
   async close(): Promise<void> {
     this.#closed = true;
     await this.#pool?.agent.destroy();
+  }
+
+  #target(path: string): { origin: string; path: string } {
+    return { origin: this.#server.origin, path: `${this.#server.pathname.replace(/\/$/, '')}${path}` };
   }
 
   async #credentialsUnless(signal: AbortSignal): Promise<Credentials> {

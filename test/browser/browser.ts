@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContextOptions, type Page as Tab } from 'playwright-core';
-import { buildPage } from '../../build-page.ts';
+import { buildPage } from '../../build/page.ts';
 import { readPage, type Page } from '../../src/gateway/routes/page.ts';
 import { ensurePackages } from '../cluster/packages.ts';
 import { StandIn } from './stand-in.ts';

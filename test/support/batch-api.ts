@@ -12,7 +12,7 @@ import { BatchView } from '../../src/batch/batches/batch-view.ts';
 import { FileRepository } from '../../src/batch/files/file-repository.ts';
 import type { BatchLimits } from '../../src/batch/limits.ts';
 import { BatchApiMetrics } from '../../src/batch/metrics.ts';
-import { createBatchApi } from '../../src/batch/server.ts';
+import { createBatchApi, type BatchApiOptions } from '../../src/batch/server.ts';
 import { TimedIds } from '../../src/batch/timed-ids.ts';
 import { UsageRecords } from '../../src/batch/usage/usage-records.ts';
 import { ApiError } from '../../src/kube/errors.ts';
@@ -100,9 +100,11 @@ export async function startBatchApi(
     limits?: Partial<BatchLimits>;
     clock?: { now: number };
     wrapStore?: (store: ObjectStore) => ObjectStore;
+    /** Time and cost of replicas; none where it is absent. */
+    replicaTime?: BatchApiOptions['replicaTime'];
   } = {},
 ): Promise<RunningBatchApi> {
-  const { limits, clock, wrapStore = (store) => store } = options;
+  const { limits, clock, replicaTime = { rows: async () => [] }, wrapStore = (store) => store } = options;
   const folder = await mkdtemp(join(tmpdir(), 'infer-batch-api-'));
   const store = wrapStore(await openFolderStore(folder));
   const now = (): number => clock?.now ?? Date.now();
@@ -115,6 +117,7 @@ export async function startBatchApi(
     store,
     files,
     usageRecords: new UsageRecords(store, logger),
+    replicaTime,
     now,
     batches: new BatchView(batches, batches.client),
     client: batches.client,

@@ -118,6 +118,26 @@ describe('dependency rule', () => {
     'src/batch/replica-time/join.ts',
     'src/batch/replica-time/rows.ts',
     'src/batch/replica-time/snapshots.ts',
+    'src/cli/catalogue.ts',
+    'src/cli/completion/words.ts',
+    'src/cli/deployment-id.ts',
+    'src/cli/gitops.ts',
+    'src/cli/health.ts',
+    'src/cli/near.ts',
+    'src/cli/spec.ts',
+    'src/cli/gateway/base-url.ts',
+    'src/cli/gateway/batch-lines.ts',
+    'src/cli/gateway/batch-object.ts',
+    'src/cli/gateway/csv.ts',
+    'src/cli/gateway/durations.ts',
+    'src/cli/gateway/usage-rows.ts',
+    'src/cli/output/deployments.ts',
+    'src/cli/output/detail.ts',
+    'src/cli/output/durations.ts',
+    'src/cli/output/plan.ts',
+    'src/cli/output/table.ts',
+    'src/cli/output/usage.ts',
+    'src/cli/output/wrap.ts',
     'src/api/conditions.ts',
     'src/api/defaults.ts',
     'src/api/kubernetes.ts',
@@ -140,6 +160,24 @@ describe('dependency rule', () => {
   test.each(sources('src/kube'))('%s knows nothing of the product', (file) => {
     const product = imports(file).filter(({ target }) => target.startsWith('src/') && !target.startsWith('src/kube/'));
     expect(product).toEqual([]);
+  });
+
+  test('what "infer --help" loads is commander, definitions and nothing that is large', () => {
+    const loaded = new Set<string>();
+    const load = (file: string): void => {
+      if (loaded.has(file)) return;
+      loaded.add(file);
+      if (!file.endsWith('.ts')) return;
+      for (const { target, typeOnly } of imports(file)) if (!typeOnly) load(target);
+    };
+    load('src/cli/main.ts');
+    const packages = [...loaded].filter((file) => !file.startsWith('src/'));
+    expect(packages.toSorted()).toEqual(['commander', 'package.json']);
+    expect(
+      [...loaded].filter((file) =>
+        /^src\/(?!cli\/)|^src\/cli\/(actions|cluster|output|gateway(?!\/option-values))\//.test(file),
+      ),
+    ).toEqual([]);
   });
 
   test('nothing under src imports a test', () => {

@@ -26,7 +26,8 @@ export interface UsageObject {
   latency_ms_sum: number;
 }
 
-const BUCKET_SECONDS: Record<Bucket, number> = { hour: 3600, day: 86_400 };
+/** The length of a bucket. */
+export const BUCKET_SECONDS: Record<Bucket, number> = { hour: 3600, day: 86_400 };
 
 /** Returns the sums of what the keys of `namespace` used, in the order of their time, deployment and key. */
 export function usageRows(namespace: string, parts: Iterable<UsagePart>, grouping: Grouping): UsageObject[] {
@@ -38,7 +39,7 @@ export function usageRows(namespace: string, parts: Iterable<UsagePart>, groupin
       const deployment = grouping.byDeployment ? named : null;
       const key = grouping.byKey ? row.key : null;
       const id = `${start} ${deployment} ${key}`;
-      const sum = sums.get(id) ?? empty(start, deployment, key);
+      const sum = sums.get(id) ?? unusedRow(start, deployment, key);
       sums.set(id, sum);
       sum.requests += row.requests;
       sum.failed_requests += row.failedRequests;
@@ -55,7 +56,8 @@ export function usageRows(namespace: string, parts: Iterable<UsagePart>, groupin
   );
 }
 
-function empty(start: number, deployment: string | null, key: string | null): UsageObject {
+/** Returns a row in which nothing was used. */
+export function unusedRow(start: number, deployment: string | null, key: string | null): UsageObject {
   return {
     start,
     deployment,

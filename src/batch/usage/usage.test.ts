@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { NAMESPACE, startBatchApi, type RunningBatchApi } from '../../../test/support/batch-api.ts';
 import type { UsageReport } from '../../channel/usage-report.ts';
+import type { ReplicaTimeRow } from '../replica-time/rows.ts';
 import { StoreUnavailable, type ObjectStore } from '../../store/object-store.ts';
 
 const DAY = 86_400;
@@ -10,10 +11,16 @@ const HOUR = NOW - (NOW % 3600);
 
 let api: RunningBatchApi;
 let failPut: 'before' | 'after' | undefined;
+let replicaTime: ReplicaTimeRow[];
 
 beforeEach(async () => {
   failPut = undefined;
-  api = await startBatchApi({ clock: { now: NOW * 1000 }, wrapStore: failing });
+  replicaTime = [];
+  api = await startBatchApi({
+    clock: { now: NOW * 1000 },
+    wrapStore: failing,
+    replicaTime: { rows: async () => replicaTime },
+  });
 });
 
 afterEach(() => api.close());
@@ -134,6 +141,31 @@ describe('what is told', () => {
       ['chat', null],
       ['shared/chat', null],
     ]);
+  });
+
+  test('stands beside the time and cost of the replicas in rows that are of deployments alone', async () => {
+    await tell(report());
+    const start = NOW - (NOW % DAY);
+    const time = { start, replicaSeconds: 3600.4, gpuSeconds: 7200.8, cost: { USD: 3.675 } };
+    replicaTime = [
+      { ...time, deployment: 'chat' },
+      { ...time, deployment: 'idle', cost: {} },
+    ];
+    const { data } = await ask('?group_by=deployment');
+    expect(data).toMatchObject([
+      {
+        start,
+        deployment: 'chat',
+        requests: 1,
+        replica_seconds: 3600,
+        gpu_seconds: 7201,
+        cost: '3.67',
+        currency: 'USD',
+      },
+      { start, deployment: 'idle', key: null, requests: 0, replica_seconds: 3600 },
+    ]);
+    expect(data[1]).not.toHaveProperty('cost');
+    for (const query of ['', '?group_by=key']) expect((await ask(query)).data[0]).not.toHaveProperty('replica_seconds');
   });
 
   test.each(['before', 'after'] as const)('is told again where the store breaks %s it has it', async (when) => {

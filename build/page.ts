@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 import { build } from 'esbuild';
 
-const SOURCE = join(import.meta.dirname, 'src/dashboard');
+const SOURCE = join(import.meta.dirname, '../src/dashboard');
 
 /**
  * Writes index.html, app-HASH.js and app-HASH.css, each as it is and, with .gz and .br after its name, compressed.

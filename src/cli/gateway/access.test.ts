@@ -1,0 +1,198 @@
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { runCli, startCli, type CliResult } from '../../../test/support/cli-run.ts';
+import { eventually } from '../../../test/support/eventually.ts';
+import { startFakeKubeApi, type FakeKubeApi } from '../../../test/support/fake-kube-api.ts';
+import { answerJson, startHttpStub, type HttpStub } from '../../../test/support/http-stub.ts';
+import { ingressUrl, serviceUrl } from './address.ts';
+import { baseUrlOf, isInsideCluster, pageUrlOf } from './base-url.ts';
+import { forgetKey, keyFilePath, readSavedKey, saveKey } from './key-file.ts';
+
+const PODS = '/api/v1/namespaces/infer-system/pods';
+const DEPLOYMENTS = '/apis/infer.dev/v1alpha1/namespaces/team-a/inferencedeployments';
+const INGRESSES = '/apis/networking.k8s.io/v1/namespaces/infer-system/ingresses';
+
+let api: FakeKubeApi;
+let gateway: HttpStub;
+let home: string;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'infer-cli-'));
+  api = await startFakeKubeApi();
+  gateway = await startHttpStub((_, response) => answerJson(response, { data: [] }));
+  api.target = Number(new URL(gateway.url).port);
+});
+beforeEach(() => {
+  api.lists.clear();
+  api.forwarded.length = 0;
+  gateway.requests.length = 0;
+  env = { KUBECONFIG: api.kubeconfig, XDG_CONFIG_HOME: home, INFER_API_KEY: 'infer_key' };
+});
+afterAll(async () => {
+  await api.close();
+  await gateway.close();
+  await rm(home, { recursive: true });
+});
+
+function pod(name: string, ready: 'True' | 'False'): object {
+  return { metadata: { name }, status: { conditions: [{ type: 'Ready', status: ready }] } };
+}
+
+function deploymentAt(baseUrl: string): object {
+  return { metadata: { name: 'chat' }, status: { endpoint: { baseUrl } } };
+}
+
+/** A command that asks the gateway one thing. */
+async function ask(...args: string[]): Promise<CliResult> {
+  return await runCli(['batch', 'list', ...args], { env });
+}
+
+describe('the gateway', () => {
+  test('is that of --gateway, else of INFER_BASE_URL', async () => {
+    env['INFER_BASE_URL'] = 'http://127.0.0.1:1/v1';
+    expect(await ask('--gateway', gateway.url)).toMatchObject({ code: 0 });
+    expect(gateway.requests[0]?.path).toBe('/v1/batches?limit=20');
+    env['INFER_BASE_URL'] = `${gateway.url}/v1/`;
+    expect(await ask()).toMatchObject({ code: 0 });
+    expect(api.forwarded).toEqual([]);
+  });
+
+  test('is where deployments of the namespace say, but for what only pods reach', async () => {
+    api.lists.set(DEPLOYMENTS, [
+      deploymentAt('http://infer-gateway.infer-system.svc/v1'),
+      deploymentAt(`${gateway.url}/v1`),
+    ]);
+    expect(await ask()).toMatchObject({ code: 0 });
+    expect(api.forwarded).toEqual([]);
+  });
+
+  test('is where an Ingress says, told when nothing answers there', async () => {
+    const backend = { service: { name: 'infer-gateway' } };
+    const rules = [{ host: 'infer.invalid', http: { paths: [{ backend }] } }];
+    api.lists.set(INGRESSES, [{ metadata: { name: 'infer' }, spec: { rules } }]);
+    const { code, stderr } = await ask();
+    expect({ code, stderr }).toMatchObject({
+      code: 6,
+      stderr: expect.stringMatching(/http:\/\/infer\.invalid\/v1 gave no answer/),
+    });
+  });
+
+  test('is else a pod that is ready, by a port that is forwarded for as long as the command', async () => {
+    api.lists.set(PODS, [pod('gateway-1', 'False'), pod('gateway-2', 'True')]);
+    expect(await ask()).toMatchObject({ code: 0 });
+    expect(new Set(api.forwarded)).toEqual(new Set(['gateway-2']));
+    expect(gateway.requests[0]?.headers['authorization']).toBe('Bearer infer_key');
+  });
+
+  test('that is not there, or not to be reached, is told with what to do', async () => {
+    api.lists.set(PODS, [pod('gateway-1', 'False')]);
+    expect(await ask()).toMatchObject({
+      code: 6,
+      stderr: expect.stringMatching(/No gateway of Infer is ready[^]*Next:.*get pods/),
+    });
+    api.lists.set(PODS, { code: 403, message: 'pods is forbidden' });
+    expect(await ask()).toMatchObject({
+      code: 6,
+      stderr: expect.stringMatching(/pods is forbidden[^]*Next:.*--gateway URL[^]*pods\/portforward/),
+    });
+  });
+});
+
+describe('the page', () => {
+  test('is opened by its URL', async () => {
+    env['INFER_BASE_URL'] = 'https://infer.example.com/api/v2/external/v1';
+    const { code, stdout } = await runCli(['open', 'team-b/llama', '--no-browser'], { env });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: 'https://infer.example.com/#/team-b/llama\n' });
+  });
+
+  test('stays reachable by a forwarded port until Ctrl-C', async () => {
+    api.lists.set(PODS, [pod('gateway-1', 'True')]);
+    const cli = startCli(['open', '--no-browser'], { env });
+    await eventually(async () => expect(cli.stderr()).toMatch(/until Ctrl-C/));
+    expect((await fetch(cli.stdout().trim())).status).toBe(200);
+    cli.interrupt();
+    expect((await cli.ended).code).toBe(0);
+    await expect(fetch(cli.stdout().trim())).rejects.toThrow('fetch failed');
+  });
+});
+
+describe('the key', () => {
+  test('is that of INFER_API_KEY, else the one saved for the cluster and the namespace', async () => {
+    delete env['INFER_API_KEY'];
+    env['INFER_BASE_URL'] = gateway.url;
+    expect(await ask()).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/no API key for the namespace team-a[^]*infer keys create/),
+    });
+    const server = /server: (\S+)/.exec(await readFile(api.kubeconfig, 'utf8'))?.[1] ?? '';
+    await saveKey(env, { server, namespace: 'team-a', name: 'ann', key: 'infer_saved' });
+    await saveKey(env, { server: 'https://other', namespace: 'team-a', name: 'ann', key: 'infer_other' });
+    expect(await ask()).toMatchObject({ code: 0 });
+    expect(gateway.requests[0]?.headers['authorization']).toBe('Bearer infer_saved');
+    expect(await ask('-n', 'team-b')).toMatchObject({ code: 1 });
+  });
+
+  test('is kept in a file that nobody else reads, one for each place', async () => {
+    const place = { server: 'https://cluster', namespace: 'team-a' };
+    await saveKey(env, { ...place, name: 'old', key: 'infer_1' });
+    const path = await saveKey(env, { ...place, name: 'new', key: 'infer_2' });
+    expect(path).toBe(join(home, 'infer', 'keys.json'));
+    expect((await stat(path)).mode & 0o777).toBe(0o600);
+    expect(await readSavedKey(env, place)).toMatchObject({ name: 'new', key: 'infer_2' });
+    expect(await forgetKey(env, place, 'old')).toBe(false);
+    expect(await forgetKey(env, place, 'new')).toBe(true);
+    expect(await readSavedKey(env, place)).toBeUndefined();
+    await writeFile(path, 'infer_key');
+    await expect(readSavedKey(env, place)).rejects.toThrow(`${path} is not a file of keys`);
+    await rm(path);
+    expect(keyFilePath({ HOME: '/home/ann' })).toBe('/home/ann/.config/infer/keys.json');
+  });
+});
+
+describe('addresses', () => {
+  test.each([
+    ['https://infer.example.com', 'https://infer.example.com/v1'],
+    ['https://infer.example.com/v1/', 'https://infer.example.com/v1'],
+    ['https://example.com/infer', 'https://example.com/infer/v1'],
+    ['http://10.0.0.1:8080/api/v2/external', 'http://10.0.0.1:8080/api/v2/external'],
+    ['infer.example.com', undefined],
+    ['ftp://infer.example.com', undefined],
+  ])('%s is %s', (text, expected) => expect(baseUrlOf(text)).toBe(expected));
+
+  test('of the page', () => {
+    expect(pageUrlOf('https://example.com/infer/v1')).toBe('https://example.com/infer/');
+    expect(pageUrlOf('https://example.com/api/v2/external', 'llama')).toBe('https://example.com/#/llama');
+  });
+
+  test('that only pods know', () => {
+    expect(['http://infer-gateway.infer-system.svc/v1', 'http://infer-gateway/v1'].map(isInsideCluster)).toEqual([
+      true,
+      true,
+    ]);
+    expect(['http://10.0.0.1/v1', 'http://[fd00::1]/v1', 'http://localhost:80/v1'].map(isInsideCluster)).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+
+  test('of an Ingress and of a Service', () => {
+    const metadata = { name: 'infer' };
+    const http = { paths: [{ backend: { service: { name: 'infer-gateway' } } }] };
+    const rules = [{ host: 'infer.example.com', http }];
+    expect(ingressUrl({ metadata, spec: { rules } })).toBe('http://infer.example.com');
+    expect(ingressUrl({ metadata, spec: { rules, tls: [{ hosts: ['infer.example.com'] }] } })).toBe(
+      'https://infer.example.com',
+    );
+    expect(ingressUrl({ metadata, spec: { rules: [{ host: 'other.example.com' }] } })).toBeUndefined();
+    const status = { loadBalancer: { ingress: [{ ip: '203.0.113.7' }] } };
+    expect(ingressUrl({ metadata, spec: { rules: [{ http }] }, status })).toBe('http://203.0.113.7');
+    expect(serviceUrl({ metadata, spec: { type: 'LoadBalancer', ports: [{ port: 80 }] }, status })).toBe(
+      'http://203.0.113.7:80',
+    );
+    expect(serviceUrl({ metadata, spec: { type: 'ClusterIP', ports: [{ port: 80 }] } })).toBeUndefined();
+  });
+});

@@ -1,0 +1,138 @@
+/** Where the gateways of a cluster are, as far as the cluster tells. */
+import { GATEWAY_POD_LABELS } from '../../api/labels.ts';
+import type { Pod } from '../../api/kubernetes.ts';
+import { inferenceDeployments, pods } from '../../api/resources.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { ApiError } from '../../kube/errors.ts';
+import type { KubeObject, Resource } from '../../kube/types.ts';
+import { baseUrlOf, isInsideCluster } from './base-url.ts';
+
+/** Of manifests/base/gateway.yaml. */
+const SERVICE = 'infer-gateway';
+
+interface LoadBalancer {
+  loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] };
+}
+
+interface Ingress extends KubeObject {
+  spec?: {
+    tls?: { hosts?: string[] }[];
+    rules?: { host?: string; http?: { paths?: { backend?: { service?: { name?: string } } }[] } }[];
+  };
+  status?: LoadBalancer;
+}
+
+interface ExposedService extends KubeObject {
+  spec?: { type?: string; ports?: { port: number }[] };
+  status?: LoadBalancer;
+}
+
+const ingresses: Resource<Ingress> = {
+  group: 'networking.k8s.io',
+  version: 'v1',
+  kind: 'Ingress',
+  plural: 'ingresses',
+  namespaced: true,
+};
+const exposedServices: Resource<ExposedService> = {
+  group: '',
+  version: 'v1',
+  kind: 'Service',
+  plural: 'services',
+  namespaced: true,
+};
+
+/** Whose deployments are looked at, and where Infer is installed. */
+export interface Places {
+  readonly namespace: string;
+  readonly systemNamespace: string;
+}
+
+export interface FoundAddress {
+  readonly url: string;
+  /** What says so. */
+  readonly source: string;
+}
+
+/**
+ * Returns the URL by which the gateways are reached from outside: what deployments of the namespace say, else an Ingress or
+ * an address of the Service. Undefined where nothing that this user may read says one. Throws ConnectionError.
+ */
+export async function findAddress(client: KubeClient, places: Places): Promise<FoundAddress | undefined> {
+  const { namespace, systemNamespace } = places;
+  for (const { status } of await readable(client.list(inferenceDeployments, { namespace, limit: 20 }))) {
+    const url = status?.endpoint?.baseUrl;
+    if (url !== undefined && baseUrlOf(url) !== undefined && !isInsideCluster(url)) {
+      return { url, source: `the status of deployments in ${namespace}` };
+    }
+  }
+  for (const ingress of await readable(client.list(ingresses, { namespace: systemNamespace }))) {
+    const url = ingressUrl(ingress);
+    if (url !== undefined) return { url, source: `Ingress ${systemNamespace}/${ingress.metadata.name}` };
+  }
+  const services = await readable(client.list(exposedServices, { namespace: systemNamespace }));
+  const url = serviceUrl(services.find(({ metadata }) => metadata.name === SERVICE));
+  return url === undefined ? undefined : { url, source: `Service ${systemNamespace}/${SERVICE}` };
+}
+
+/** Returns the URL of an Ingress whose backend is the gateway; undefined for another. */
+export function ingressUrl({ spec, status }: Ingress): string | undefined {
+  const rule = (spec?.rules ?? []).find(({ http }) =>
+    (http?.paths ?? []).some(({ backend }) => backend?.service?.name === SERVICE),
+  );
+  if (rule === undefined) return undefined;
+  const host = rule.host ?? hostOf(status);
+  if (host === undefined || host.startsWith('*')) return undefined;
+  const secure = (spec?.tls ?? []).some(({ hosts = [] }) => hosts.length === 0 || hosts.includes(host));
+  return `${secure ? 'https' : 'http'}://${host}`;
+}
+
+/** Returns the URL of a Service of type LoadBalancer that has its address. */
+export function serviceUrl(service: ExposedService | undefined): string | undefined {
+  const host = service?.spec?.type === 'LoadBalancer' ? hostOf(service.status) : undefined;
+  const port = service?.spec?.ports?.[0]?.port ?? 80;
+  return host === undefined ? undefined : port === 443 ? `https://${host}` : `http://${host}:${port}`;
+}
+
+/** Returns a gateway's pod that is ready, in Infer's own namespace or this one; undefined where there is none. */
+export async function findGatewayPod(
+  client: KubeClient,
+  { namespace, systemNamespace }: Places,
+): Promise<{ namespace: string; name: string } | undefined> {
+  const labelSelector = Object.entries(GATEWAY_POD_LABELS)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(',');
+  let refusal: unknown;
+  for (const place of new Set([systemNamespace, namespace])) {
+    try {
+      const { items } = await client.list(pods, { namespace: place, labelSelector });
+      const ready = items.find(isReady);
+      if (ready !== undefined) return { namespace: place, name: ready.metadata.name };
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      if (place === systemNamespace) refusal = error;
+    }
+  }
+  if (refusal !== undefined) throw refusal;
+  return undefined;
+}
+
+function isReady({ metadata, status }: Pod): boolean {
+  const ready = (status?.conditions ?? []).some(({ type, status: is }) => type === 'Ready' && is === 'True');
+  return ready && metadata.deletionTimestamp === undefined;
+}
+
+function hostOf(status: LoadBalancer | undefined): string | undefined {
+  const { hostname, ip } = status?.loadBalancer?.ingress?.[0] ?? {};
+  return hostname ?? (ip?.includes(':') === true ? `[${ip}]` : ip);
+}
+
+/** What this user may not read says nothing. */
+async function readable<T>(list: Promise<{ items: T[] }>): Promise<T[]> {
+  try {
+    return (await list).items;
+  } catch (error) {
+    if (error instanceof ApiError) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,149 @@
+/** `infer chat`: one question, or a conversation. */
+import { createInterface } from 'node:readline';
+import { addAbortSignal, type Readable } from 'node:stream';
+import { text as readAll } from 'node:stream/consumers';
+import type { Context } from '../context.ts';
+import { EXIT } from '../exit-codes.ts';
+import { failureText } from '../failure.ts';
+import { withGateway, type GatewayOptions } from './access.ts';
+import { ask, type AskOptions, type Message, type Question } from './ask.ts';
+import type { GatewayClient } from './client.ts';
+import { converse } from './conversation.ts';
+import { explainGateway } from './explain.ts';
+
+export interface ChatOptions extends GatewayOptions {
+  deployment?: string;
+  prompt?: string;
+  system?: string;
+  maxTokens?: number;
+  temperature?: number;
+  /** In seconds. */
+  waitTimeout: number;
+}
+
+/** Answers the prompt, what is piped in, or both; holds a conversation in a terminal without either. */
+export async function chat(context: Context, options: ChatOptions): Promise<void> {
+  const prompt = await readPrompt(context, options.prompt);
+  await withGateway(context, options, async (client) => {
+    const model = options.deployment ?? (await onlyModel(context, client));
+    const session = new Session(context, client, model, options);
+    if (prompt === undefined) await session.hold();
+    else await session.answerOnce(prompt);
+  });
+}
+
+/** Returns the question; undefined where a conversation is to be held. */
+async function readPrompt(context: Context, prompt: string | undefined): Promise<string | undefined> {
+  if (context.stdin.isTTY === true) return prompt;
+  const piped = (await readAll(addAbortSignal(context.signal, context.stdin as Readable))).trim();
+  const parts = [prompt ?? '', piped].filter((part) => part !== '');
+  if (parts.length > 0) return parts.join('\n\n');
+  return context.fail('There is nothing to ask.', 'Name a prompt by -p "Hello", or pipe one in.', EXIT.wrongUse);
+}
+
+/** Returns the deployment where there is one only; adapters of a deployment have a colon in their id. */
+async function onlyModel(context: Context, client: GatewayClient): Promise<string> {
+  const { data } = await client.json<{ data: { id: string; parent?: string }[] }>('/models', {
+    signal: context.signal,
+  });
+  const ids = data.filter(({ parent }) => parent === undefined).map(({ id }) => id);
+  const [id] = ids;
+  if (id !== undefined && ids.length === 1) return id;
+  if (id === undefined) {
+    return context.fail('There is no deployment to talk to.', 'Make one: infer deploy MODEL --wait', EXIT.notFound);
+  }
+  return context.fail(`There are several deployments: ${ids.join(', ')}.`, 'Choose one by -d ID.', EXIT.wrongUse);
+}
+
+class Session {
+  readonly #context: Context;
+  readonly #client: GatewayClient;
+  readonly #question: Omit<Question, 'messages'>;
+  readonly #system: string | undefined;
+  readonly #patienceMs: number;
+
+  constructor(context: Context, client: GatewayClient, model: string, options: ChatOptions) {
+    this.#context = context;
+    this.#client = client;
+    this.#system = options.system;
+    this.#patienceMs = options.waitTimeout * 1000;
+    this.#question = {
+      model,
+      ...(options.maxTokens !== undefined && { max_tokens: options.maxTokens }),
+      ...(options.temperature !== undefined && { temperature: options.temperature }),
+    };
+  }
+
+  async answerOnce(content: string): Promise<void> {
+    const system: Message[] = this.#system === undefined ? [] : [{ role: 'system', content: this.#system }];
+    await this.#write([...system, { role: 'user', content }], this.#context.signal);
+  }
+
+  async hold(): Promise<void> {
+    const { stdin, stderr, isTerminal } = this.#context;
+    // What is typed and said beside answers goes to standard error, so that answers alone are in a pipe.
+    const editor = createInterface({ input: stdin, output: stderr, terminal: true, prompt: '> ' });
+    let stop: AbortController | undefined;
+    editor.on('SIGINT', () => {
+      if (stop !== undefined) stop.abort();
+      else {
+        stderr.write('\n(Ctrl-D ends)\n');
+        editor.prompt();
+      }
+    });
+    try {
+      await converse({
+        lines: editor,
+        system: this.#system,
+        prompt: () => editor.prompt(),
+        note: (line) => this.#context.note(line),
+        answer: async (messages) => {
+          stop = new AbortController();
+          try {
+            return await this.#write(messages, stop.signal);
+          } catch (error) {
+            const failure = explainGateway(error);
+            if (stop.signal.aborted) this.#context.note('\n(stopped)');
+            else if (failure === undefined) throw error;
+            else stderr.write(failureText(failure));
+            return undefined;
+          } finally {
+            stop = undefined;
+          }
+        },
+      });
+    } finally {
+      editor.close();
+      if (isTerminal) this.#context.note('');
+    }
+  }
+
+  /** Writes the answer as it comes, and returns it. */
+  async #write(messages: readonly Message[], signal: AbortSignal): Promise<string> {
+    const { stdout } = this.#context;
+    let answer = '';
+    const options: AskOptions = {
+      signal,
+      patienceMs: this.#patienceMs,
+      onText: (text) => {
+        answer += text;
+        stdout.write(text);
+      },
+      onWait: (seconds, refusal) => this.#tellWait(seconds, refusal),
+    };
+    try {
+      const reason = await ask(this.#client, { ...this.#question, messages }, options);
+      if (reason === 'length')
+        this.#context.note('(cut at the most tokens that were allowed: --max-tokens, or the context length)');
+    } finally {
+      if (answer !== '' && !answer.endsWith('\n')) stdout.write('\n');
+    }
+    return answer;
+  }
+
+  #tellWait(seconds: number, refusal: string | undefined): void {
+    if (refusal !== undefined) return this.#context.note(`${refusal} infer does so by itself; Ctrl-C ends it.`);
+    const { model } = this.#question;
+    this.#context.note(`${model}: no answer for ${Math.round(seconds)} s; a replica may be starting. Ctrl-C ends.`);
+  }
+}
