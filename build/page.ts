@@ -19,7 +19,7 @@ export async function buildPage(folder: string): Promise<void> {
     bundle: true,
     write: false,
     platform: 'browser',
-    target: ['chrome120', 'firefox121', 'safari17.4'],
+    target: ['chrome120', 'firefox124', 'safari17.4'],
     format: 'esm',
     minify: true,
     jsx: 'automatic',

@@ -1,5 +1,5 @@
 /** Pure: arrivals and latencies of the last minute, of each deployment that had requests in it. */
-import { addCounts, quantileMs, type Counts } from '../channel/histogram.ts';
+import { addCounts, quantilesMs, type Counts } from '../channel/histogram.ts';
 import type { Growth } from './recent-loads.ts';
 
 /** Rates and percentiles are over the last minute, in steps of this. */
@@ -61,7 +61,7 @@ export class TrafficHistory {
     const slots = this.#last(uid, SLOTS, nowMs);
     return {
       requestsPerSecond: arrivalsOf(slots) / (seenMs / 1000),
-      latencyP95Ms: quantileMs(sum(slots, 'latency'), 0.95),
+      latencyP95Ms: quantiles(slots, 'latency', [0.95])[0],
     };
   }
 
@@ -70,12 +70,12 @@ export class TrafficHistory {
     const rateMs = (nowMs % SLOT_MS) + (RATE_SLOTS - 1) * SLOT_MS;
     const seenMs = Math.min(rateMs, Math.max(1_000, nowMs - this.#since));
     const slots = this.#last(uid, LATENCY_SLOTS, nowMs);
-    const latency = sum(slots, 'latency');
+    const [latencyP50Ms, latencyP95Ms] = quantiles(slots, 'latency', [0.5, 0.95]);
     return {
       requestsPerSecond: arrivalsOf(this.#last(uid, RATE_SLOTS, nowMs)) / (seenMs / 1000),
-      latencyP50Ms: quantileMs(latency, 0.5),
-      latencyP95Ms: quantileMs(latency, 0.95),
-      firstByteP95Ms: quantileMs(sum(slots, 'firstByte'), 0.95),
+      latencyP50Ms,
+      latencyP95Ms,
+      firstByteP95Ms: quantiles(slots, 'firstByte', [0.95])[0],
     };
   }
 
@@ -108,8 +108,13 @@ function arrivalsOf(slots: readonly Slot[]): number {
   return slots.reduce((total, { arrivals }) => total + arrivals, 0);
 }
 
-function sum(slots: readonly Slot[], of: 'latency' | 'firstByte'): Counts {
-  const counts: Counts = new Map();
-  for (const slot of slots) addCounts(counts, slot[of]);
-  return counts;
+function quantiles(
+  slots: readonly Slot[],
+  of: 'latency' | 'firstByte',
+  asked: readonly number[],
+): (number | undefined)[] {
+  return quantilesMs(
+    slots.map((slot) => slot[of]),
+    asked,
+  );
 }

@@ -194,11 +194,11 @@ describe('reports', () => {
   });
 });
 
+const wordsOf = (heard: Heard): unknown[] =>
+  heard.reports.flatMap(({ watch, sealingKeys }) => (sealingKeys ? [watch ?? 'nothing'] : []));
+
 describe('what is watched', () => {
   const watch = { version: 2, namespaces: ['team-a'], details: [] };
-  const wordsOf = (heard: Heard): unknown[] =>
-    heard.reports.flatMap(({ watch: said, sealingKeys }) => (sealingKeys ? [said ?? 'nothing'] : []));
-
   test('is said first on each connection and at once when it changes, and the answer heard', async () => {
     const talk = new Talk();
     const port = await serve(gatewayEnd(), talk);

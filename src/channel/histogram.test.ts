@@ -1,6 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { addCounts, bucketOf, BUCKETS, observe, quantileMs, upperBoundMs, type Counts } from './histogram.ts';
+import {
+  addCounts,
+  bucketOf,
+  BUCKETS,
+  observe,
+  quantileMs,
+  quantilesMs,
+  upperBoundMs,
+  type Counts,
+} from './histogram.ts';
 
 const durations = fc.double({ min: 0, max: 86_400_000, noNaN: true });
 
@@ -59,4 +68,14 @@ describe('quantiles', () => {
   test('of nothing there are none', () => {
     expect(quantileMs(new Map(), 0.95)).toBeUndefined();
   });
+});
+
+test('quantiles of a sum of histograms are those of the histogram of all', () => {
+  fc.assert(
+    fc.property(fc.array(fc.array(durations, { maxLength: 50 }), { maxLength: 4 }), (groups) => {
+      const asked = [0, 0.5, 0.95, 1];
+      const all = countsOf(groups.flat());
+      expect(quantilesMs(groups.map(countsOf), asked)).toEqual(asked.map((quantile) => quantileMs(all, quantile)));
+    }),
+  );
 });

@@ -57,3 +57,29 @@ export function quantileMs(counts: ReadonlyMap<number, number>, quantile: number
   }
   return undefined;
 }
+
+/**
+ * Returns quantileMs() of the sum of `parts` for each of `quantiles`, which must ascend. For who asks for many: nothing is
+ * sorted, and no sum is kept.
+ */
+export function quantilesMs(
+  parts: readonly ReadonlyMap<number, number>[],
+  quantiles: readonly number[],
+): (number | undefined)[] {
+  const sums = new Float64Array(BUCKETS);
+  let samples = 0;
+  for (const part of parts) {
+    for (const [bucket, count] of part) {
+      sums[bucket] = (sums[bucket] ?? 0) + count;
+      samples += count;
+    }
+  }
+  let bucket = -1;
+  let seen = 0;
+  return quantiles.map((quantile) => {
+    if (samples === 0) return undefined;
+    const rank = Math.max(1, Math.ceil(quantile * samples));
+    while (seen < rank) seen += sums[++bucket] ?? 0;
+    return upperBoundMs(bucket);
+  });
+}

@@ -149,22 +149,28 @@ describe('refused', () => {
     expect(() => parseReport(line)).toThrow(/^the report is not/);
   });
 
-  const rawHeartbeat = (): Record<string, any> => JSON.parse(encode(heartbeat)) as Record<string, any>;
-  const heartbeatWith = (change: (raw: Record<string, any>) => void): string => {
-    const changedRaw = rawHeartbeat();
-    change(changedRaw);
-    return JSON.stringify(changedRaw);
-  };
+  const told = heartbeat.live?.deployments[0];
+  const sampleWith = (fields: Record<string, unknown>): string => toldWith({ sample: { ...sample, ...fields } });
+  const toldWith = (fields: Record<string, unknown>, count = 1): string =>
+    JSON.stringify({
+      ...heartbeat,
+      live: { ...heartbeat.live, deployments: Array.from({ length: count }, () => ({ ...told, ...fields })) },
+    });
+  const keysWith = (fields: Record<string, unknown>, count = 1): string =>
+    JSON.stringify({
+      ...heartbeat,
+      sealingKeys: Array.from({ length: count }, () => ({ ...heartbeat.sealingKeys?.[0], ...fields })),
+    });
 
   test.each([
-    ['a rate below zero', heartbeatWith(({ live }) => (live.deployments[0].sample.requestsPerSecond = -1))],
-    ['a rate that is none', heartbeatWith(({ live }) => (live.deployments[0].sample.requestsPerSecond = null))],
-    ['a cache that is more than full', heartbeatWith(({ live }) => (live.deployments[0].sample.kvCacheUsage = 2))],
-    ['a day of history', heartbeatWith(({ live }) => (live.deployments[0].history = Array(1_000).fill(bare)))],
-    ['too many deployments', heartbeatWith(({ live }) => (live.deployments = Array(251).fill(live.deployments[0])))],
-    ['a key that is too short', heartbeatWith((raw) => (raw['sealingKeys'][0].key = 'AAAA'))],
-    ['a key with another name than is allowed', heartbeatWith((raw) => (raw['sealingKeys'][0].id = '../../etc'))],
-    ['a thousand keys', heartbeatWith((raw) => (raw['sealingKeys'] = Array(1_000).fill(raw['sealingKeys'][0])))],
+    ['a rate below zero', sampleWith({ requestsPerSecond: -1 })],
+    ['a rate that is none', sampleWith({ requestsPerSecond: null })],
+    ['a cache that is more than full', sampleWith({ kvCacheUsage: 2 })],
+    ['a day of history', toldWith({ history: Array.from({ length: 1_000 }, () => bare) })],
+    ['too many deployments', toldWith({}, 251)],
+    ['a key that is too short', keysWith({ key: 'AAAA' })],
+    ['a key with another name than is allowed', keysWith({ id: '../../etc' })],
+    ['a thousand keys', keysWith({}, 1_000)],
   ])('of a leader %s', (_, line) => {
     expect(() => parseHeartbeat(line)).toThrow(/^the heartbeat is not valid at/);
   });

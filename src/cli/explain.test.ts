@@ -17,6 +17,12 @@ describe('explain', () => {
     ['stale credentials', new ApiError('Unauthorized', { status: 401 }), 6, /sign in again/],
     ['a missing right', new ApiError(forbidden, { status: 403 }), 1, /cannot list resource.*Ask who administers/s],
     ['missing CRDs', new ApiError('404 page not found', { status: 404 }), 1, /not installed.*kubectl apply -k crds/s],
+    [
+      'what is gone meanwhile',
+      new ApiError('pods "infer-chat-1" not found', { status: 404, details: { name: 'infer-chat-1' } }),
+      3,
+      /pods "infer-chat-1" not found.*removed meanwhile/s,
+    ],
     ['a server in trouble', new ApiError('etcd is away', { status: 503 }), 1, /etcd is away.*Try again/s],
     ['our own mistake', new TypeError('x is undefined'), 1, /report it/],
   ])('%s', (_, error, exitCode, text) => {

@@ -44,7 +44,11 @@ function explainApiError(error: ApiError): CliFailure {
         because,
       );
     case 404:
-      // What is asked for by name comes back as undefined, so that here it is the kind that is missing.
+      if (error.details?.name !== undefined) {
+        const next = 'It was removed meanwhile. See what is there: infer status';
+        return new CliFailure(`The cluster says: ${error.message}.`, next, EXIT.notFound, because);
+      }
+      // Of a kind that is not served the API server says nothing but that.
       return new CliFailure(
         'Infer is not installed in this cluster: it does not know infer.dev/v1alpha1.',
         INSTALL,

@@ -15,11 +15,17 @@ import type { InferenceDeployment } from '../api/generated/inference-deployment.
 import { HISTORY_STEP_MS, type LiveView, type Moment } from './live-view.ts';
 
 const TICK_MS = 1_000;
+/** A gateway whose readers look at something else all the time is answered no more often. */
+const ANSWER_MS = 200;
 const TICKS_PER_STEP = HISTORY_STEP_MS / TICK_MS;
 
 interface Gateway {
   readonly tell: Tell;
   watch: Watch | undefined;
+  /** When a watch was answered last, besides each second. */
+  answeredAtMs: number;
+  /** Until a newer watch is answered. */
+  answer: NodeJS.Timeout | undefined;
   /** Details whose history was told on this connection. */
   readonly historyTold: Set<string>;
   /** The version of the watch that was told last that there is nothing: that is not said twice. */
@@ -50,14 +56,17 @@ export class GatewayTeller {
 
   stop(): void {
     clearInterval(this.#timer);
-    this.#gateways.clear();
+    for (const podUid of this.#gateways.keys()) this.disconnected(podUid);
   }
 
   /** A gateway is connected, by another connection than before. */
   connected(podUid: string, tell: Tell): void {
+    this.disconnected(podUid);
     this.#gateways.set(podUid, {
       tell,
       watch: undefined,
+      answeredAtMs: Number.NEGATIVE_INFINITY,
+      answer: undefined,
       historyTold: new Set(),
       silentFor: undefined,
       wantsKeys: false,
@@ -66,10 +75,11 @@ export class GatewayTeller {
   }
 
   disconnected(podUid: string): void {
+    clearTimeout(this.#gateways.get(podUid)?.answer);
     this.#gateways.delete(podUid);
   }
 
-  /** Takes what a gateway says besides its load, and answers a new watch at once. */
+  /** Takes what a gateway says besides its load, and answers a new watch at once, if it is not one of many. */
   heard(podUid: string, { watch, sealingKeys }: Pick<Report, 'watch' | 'sealingKeys'>): void {
     const gateway = this.#gateways.get(podUid);
     if (gateway === undefined) return;
@@ -77,7 +87,15 @@ export class GatewayTeller {
     if (watch === undefined) return;
     gateway.watch = watch;
     for (const uid of gateway.historyTold) if (!watch.details.includes(uid)) gateway.historyTold.delete(uid);
+    const waitMs = gateway.answeredAtMs + ANSWER_MS - this.#now().nowMs;
+    if (waitMs <= 0) this.#answer(gateway);
+    else gateway.answer ??= setTimeout(() => this.#answer(gateway), waitMs);
+  }
+
+  #answer(gateway: Gateway): void {
     const moment = this.#now();
+    gateway.answer = undefined;
+    gateway.answeredAtMs = moment.nowMs;
     this.#view.notice(moment.nowMs);
     this.#tellLive(gateway, new LiveAnswers(this.#view, moment));
   }

@@ -9,7 +9,7 @@ import { MAX_HISTORY, type LiveDeployment, type LiveSample } from '../channel/me
 /** Between two samples that are kept: MAX_HISTORY of them are 15 minutes. */
 export const HISTORY_STEP_MS = 5_000;
 const KEPT_MS = MAX_HISTORY * HISTORY_STEP_MS;
-/** Of those with the latest requests; a sample takes about 100 bytes, so that all take less than 20 MB. */
+/** Of those with the latest requests; a sample takes about 170 bytes, so that all take 30 MB. */
 const MAX_KEPT = 1_000;
 /** As many as a line names. */
 const MAX_REPLICAS = 1_000;

@@ -54,7 +54,15 @@ afterAll(async () => {
   await standIn?.stop();
 });
 
-const SCREENS: Readonly<Record<string, { key?: string; hash?: string; prepare: (tab: Tab) => Promise<void> }>> = {
+interface ScreenCase {
+  key?: string;
+  hash?: string;
+  prepare: (tab: Tab) => Promise<void>;
+  /** Undoes what it did to the gateway. */
+  after?: () => Promise<void>;
+}
+
+const SCREENS: Readonly<Record<string, ScreenCase>> = {
   'sign-in': {
     prepare: async (tab) => {
       await tab.getByLabel('API key').fill('sk-wrong');
@@ -78,6 +86,23 @@ const SCREENS: Readonly<Record<string, { key?: string; hash?: string; prepare: (
     hash: '#/deployments/gemma-27b',
     prepare: async (tab) => await tab.getByText('ModelGated').first().waitFor(),
   },
+  lost: {
+    key: 'sk-admin',
+    prepare: async (tab) => {
+      await tab.getByRole('link', { name: 'qwen3-8b' }).waitFor();
+      await standIn.stop();
+      await tab.getByText('Reconnecting').waitFor();
+    },
+    after: async () => await standIn.start(),
+  },
+  empty: {
+    key: 'sk-view',
+    prepare: async (tab) => {
+      await tab.getByRole('link', { name: 'qwen3-8b' }).waitFor();
+      standIn.tell('removed', { ids: [...standIn.deployments.keys()] });
+      await tab.getByText('No deployment yet').waitFor();
+    },
+  },
   missing: {
     key: 'sk-view',
     hash: '#/deployments/nothing',
@@ -93,13 +118,14 @@ const LOOKS: Readonly<Record<string, BrowserContextOptions>> = {
 
 describe.each(Object.keys(LOOKS))('%s', (look) => {
   test.each(Object.keys(SCREENS))('%s: no serious finding, nothing that sticks out', async (screen) => {
-    const { key, hash, prepare } = SCREENS[screen] ?? { prepare: async () => undefined };
+    const { key, hash, prepare, after }: ScreenCase = SCREENS[screen] ?? { prepare: async () => undefined };
     const options = { ...(key && { key }), ...(hash && { hash }), ...LOOKS[look] };
     const { tab, close } = await openPage(browser, standIn, options);
     await prepare(tab);
     await tab.screenshot({ path: join(OUT, `${screen}-${look}.png`), fullPage: true });
     expect(await seriousFindings(tab)).toEqual([]);
     expect(await tab.evaluate('document.documentElement.scrollWidth - innerWidth')).toBeLessThanOrEqual(0);
+    await after?.();
     await close();
   });
 });

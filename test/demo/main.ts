@@ -94,7 +94,9 @@ async function up(): Promise<void> {
   console.log('$ kubectl get infer');
   console.log(await persistently('reading it', async () => await kubectl(cluster, ['get', 'infer'])));
   console.log(`It goes on running. Next:
-  eval "$(make -s env)"                # KUBECONFIG, INFER_BASE_URL, INFER_API_KEY, and kubectl on the PATH
+  eval "$(make -s env)"                # KUBECONFIG, INFER_BASE_URL, INFER_API_KEY, kubectl and infer
+  infer status ${DEPLOYMENT}; infer chat -d ${DEPLOYMENT}; infer --help
+  infer open                           # the page of active models; sign in with $INFER_API_KEY
   curl $INFER_BASE_URL/chat/completions -H "Authorization: Bearer $INFER_API_KEY" -H 'content-type: application/json' \\
     -d '{"model":"${DEPLOYMENT}","messages":[{"role":"user","content":"Hello"}]}'
   kubectl get infer ${DEPLOYMENT} -o wide; kubectl describe infer ${DEPLOYMENT}
@@ -116,6 +118,8 @@ async function printEnvironment(): Promise<void> {
   printExports(cluster);
   console.log(`export INFER_BASE_URL='${await gatewayOrigin(cluster)}/v1'`);
   console.log(`export INFER_API_KEY='${await demoKey(cluster, NAMESPACE)}'`);
+  // Built with the image; by the Node that is pinned, which the machine's own may be too old to be.
+  console.log(`infer() { '${process.execPath}' '${join(repositoryRoot, 'dist/infer.js')}' "$@"; }`);
   if (cluster.kind !== 'local') {
     console.error(`Run beside it: kubectl -n infer-system port-forward service/infer-gateway ${FORWARDED_PORT}:80`);
   }

@@ -30,9 +30,9 @@ describe('the CLI', () => {
 
   /** Returns standard output of a command that must succeed. */
   const done = async (args: string[], options: CliOptions = {}): Promise<string> => {
-    const result = await infer(args, options);
-    expect({ args, ...result }).toMatchObject({ code: 0 });
-    return result.stdout;
+    const { code, stdout, stderr } = await infer(args, options);
+    expect({ args, code, stderr: code === 0 ? '' : stderr }).toEqual({ args, code: 0, stderr: '' });
+    return stdout;
   };
 
   const k = async (...args: string[]): Promise<string> => await kubectl(cluster, ['-n', NAMESPACE, ...args]);
@@ -137,7 +137,8 @@ describe('the CLI', () => {
 
   test('stop ends its replicas, start --wait brings them back, update adds one', async () => {
     await done(['stop', 'tiny-llama']);
-    await eventually(async () => expect(await k('get', 'pods', '-o', 'name')).not.toContain('tiny-llama'), 60_000);
+    const replicas = ['get', 'pods', '-l', 'infer.dev/component=replica', '-o', 'name'];
+    await eventually(async () => expect(await k(...replicas)).toBe(''), 60_000);
     expect(await done(['status'])).toMatch(/\ntiny-llama .*Suspended/);
     expect(await done(['start', 'tiny-llama', '--wait'])).toBe('tiny-llama serves.\n');
     await done(['update', 'tiny-llama', '--min-replicas', '2']);
@@ -159,9 +160,8 @@ describe('the CLI', () => {
 
   test('delete leaves nothing behind', async () => {
     await done(['delete', 'tiny-llama', '--yes']);
-    const left = async (): Promise<string> =>
-      await k('get', 'infer,deploy,svc,pdb,netpol,job,pods,secrets', '-o', 'name');
-    await eventually(async () => expect(await left()).toBe(''), 90_000);
+    const kinds = 'infer,deploy,svc,pdb,netpol,job,pods,secrets';
+    await eventually(async () => expect(await k('get', kinds, '-o', 'name')).toBe(''), 90_000);
     expect((await infer(['status', 'tiny-llama'])).code).toBe(3);
   }, 120_000);
 });

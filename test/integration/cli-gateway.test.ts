@@ -1,12 +1,11 @@
 /** `infer keys` on a real API server, and the gateway that takes and refuses the keys. */
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { GATEWAY_POD_LABELS } from '../../src/api/labels.ts';
 import { apiKeys, pods } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
-import type { KubeObject, Resource } from '../../src/kube/types.ts';
 import { parseKey } from '../../src/gateway/auth/key.ts';
 import { runCli, type CliResult } from '../support/cli-run.ts';
 import { eventually } from '../support/eventually.ts';
@@ -47,7 +46,7 @@ async function createGatewayPod(): Promise<void> {
     automountServiceAccountToken: false,
     containers: [{ name: 'gateway', image: 'x' }],
   };
-  await client.create(pods as Resource, { apiVersion: 'v1', kind: 'Pod', metadata, spec } as KubeObject);
+  await client.create(pods, { apiVersion: 'v1', kind: 'Pod', metadata, spec });
   const status = { conditions: [{ type: 'Ready', status: 'True' }] };
   await client.patch(pods, { namespace, name: 'gateway-1' }, { status }, { type: 'merge', subresource: 'status' });
 }
@@ -116,6 +115,17 @@ test('a revoked key is refused at once, keeps its resource, and is forgotten her
   expect(await infer('keys', 'revoke', 'gone', '--delete')).toMatchObject({ code: 0 });
   expect(await client.get(apiKeys, { namespace, name: 'gone' })).toBeUndefined();
   expect(await infer('keys', 'revoke', 'gone')).toMatchObject({ code: 3 });
+});
+
+test('an upload that is refused before its end is told as refused', async () => {
+  const { stdout } = await infer('keys', 'create', 'narrow');
+  const key = stdout.trim();
+  await eventually(async () => expect(await status(key)).toBe(200));
+  const file = join(home, 'large.jsonl');
+  await writeFile(file, '{"custom_id":"1","method":"POST","url":"/v1/embeddings","body":{}}\n'.repeat(500_000));
+  const env = { KUBECONFIG: sharedKubeconfig(), INFER_BASE_URL: url, INFER_API_KEY: key };
+  const result = await runCli(['batch', 'submit', file], { env });
+  expect(result).toMatchObject({ code: 1, stderr: expect.stringMatching(/lacks the scope "files"[^]*Next:.*--scope/) });
 });
 
 test('what a key may not be is told', async () => {

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { InferenceDeployment } from '../../src/api/generated/inference-deployment.ts';
 import type { Pod } from '../../src/api/kubernetes.ts';
 import { deployments, inferenceDeployments, pods } from '../../src/api/resources.ts';
+import type { Detail } from '../../src/gateway/view/shapes.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import { freePorts } from '../cluster/free-ports.ts';
 import { startFaultProxy, type FaultProxy } from '../faults/proxy.ts';
@@ -38,6 +39,9 @@ let enginePort: number;
 let channelPort: number;
 let namespace: string;
 let key: string;
+let pageKey: string;
+/** Of a session of that key. */
+let cookie: string;
 
 beforeAll(async () => {
   const kubeconfig = sharedKubeconfig();
@@ -46,6 +50,7 @@ beforeAll(async () => {
   await createAccounts(client);
   namespace = await createNamespace(client, 'channel');
   key = await createApiKey(client, namespace, 'web');
+  pageKey = await createApiKey(client, namespace, 'page', { scopes: ['view'] });
   const models = ['served', 'drained', 'silent', 'nobody'];
   // 33 tokens a second, so that a stream of 200 lasts for six seconds: longer than any report takes.
   engine = spawnSimulator(['--model', 'org/model', '--served-model-name', ...models, '--host', ownAddress()], {
@@ -82,6 +87,16 @@ function startOperator(identity: string): OperatorProcess {
 async function startGateway(name: string, ip: string): Promise<GatewayInPod> {
   const environment = { INFER_CHANNEL_PORT: String(channelPort), INFER_LEAVE_SECONDS: '1' };
   return await startGatewayInPod(client, { kubeconfig: gatewayProxy.kubeconfig, name, ip, environment });
+}
+
+/** A deployment as a gateway shows it. */
+async function shown({ url }: GatewayInPod, model: string): Promise<Detail> {
+  const headers = { authorization: `Bearer ${pageKey}` };
+  return (await (await fetch(`${url}/v1/deployments/${model}`, { headers })).json()) as Detail;
+}
+
+async function sessionAt({ url }: GatewayInPod): Promise<number> {
+  return (await fetch(`${url}/session`, { headers: { cookie, 'x-infer-page': '1' } })).status;
 }
 
 /** Sends a chat request through a gateway. */
@@ -171,6 +186,29 @@ describe('the leader', () => {
     }, 120_000);
   }, 240_000);
 
+  test('tells each gateway what the other one saw, and has them open each other’s sessions', async () => {
+    const [first, second] = gateways;
+    const ending = await stream(first, 'served', 300);
+    const seen = await eventually(async () => {
+      const detail = await shown(second, 'served');
+      expect(detail.live).toMatchObject({ in_flight: 1, queued: 0, replicas_ready: 1 });
+      return detail.live;
+    });
+    // The engine, which the first gateway asks, is heard of at the second.
+    await eventually(async () => expect((await shown(second, 'served')).live?.kv_cache_usage).not.toBeNull());
+    expect(Math.abs((seen?.time ?? 0) - Date.now() / 1000)).toBeLessThan(5);
+    expect(await ending()).toMatch(/\[DONE\]\s*$/);
+    await eventually(async () => expect((await shown(second, 'served')).live?.latency_p95_ms).toBeGreaterThan(5_000));
+    const signedIn = await fetch(`${first.url}/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-infer-page': '1' },
+      body: JSON.stringify({ key: pageKey }),
+    });
+    expect(signedIn.status).toBe(204);
+    cookie = signedIn.headers.get('set-cookie')?.split(';')[0] ?? '';
+    await eventually(async () => expect(await sessionAt(second)).toBe(200));
+  }, 60_000);
+
   test('hears at once of a request that waits where no replica serves, and that its client left', async () => {
     await createDeployment(client, namespace, 'nobody');
     await isServed([gateways[1]], key, 'nobody');
@@ -256,6 +294,8 @@ describe('who is heard', () => {
     await eventually(async () => expect(await operator.metric('infer_channel_gateways')).toBe(1));
     gateways[1] = await startGateway('gateway-2', '127.0.1.2');
     await eventually(async () => expect(await operator.metric('infer_channel_gateways')).toBe(2), 60_000);
+    // One that starts opens what others sealed before.
+    await eventually(async () => expect(await sessionAt(gateways[1])).toBe(200));
   }, 180_000);
 
   test('by the operator that takes over when the leader dies', async () => {
@@ -263,6 +303,9 @@ describe('who is heard', () => {
     await operator.end('SIGKILL');
     operator = second;
     await eventually(async () => expect(await second.metric('infer_channel_gateways')).toBe(2), 90_000);
+    const ending = await stream(gateways[0], 'served', 200);
+    await eventually(async () => expect((await shown(gateways[1], 'served')).live?.in_flight).toBe(1));
+    await ending();
   }, 120_000);
 });
 
@@ -275,6 +318,9 @@ test('neither process asked for what it may not have, and gateways wrote nothing
   expect(written).toEqual([]);
 });
 
-test('no token stands in a log', () => {
-  for (const { log } of [operator, ...gateways.map(({ process }) => process)]) expect(log).not.toMatch(/eyJ[\w-]{10}/);
+test('no token and no session stands in a log', () => {
+  for (const { log } of [operator, ...gateways.map(({ process }) => process)]) {
+    expect(log).not.toMatch(/eyJ[\w-]{10}/);
+    expect(log).not.toContain(cookie.split('.')[2]);
+  }
 });

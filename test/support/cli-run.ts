@@ -3,6 +3,9 @@ import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { run } from '../../src/cli/run.ts';
 
+// Before a test's time begins: what a command loads when it needs it takes jest seconds.
+await import('../../src/cli/cluster/kubeconfig.ts');
+
 export interface CliOptions {
   env?: Record<string, string>;
   /** What is piped in; nothing where it is absent. */

@@ -41,7 +41,7 @@ export async function demoKey(cluster: Cluster, namespace: string): Promise<stri
     const kept = await readFile(file, 'utf8').catch(() => '');
     const live = await client.get(apiKeys, { namespace, name });
     if (live !== undefined && parseKey(kept)?.keyId === live.spec.keyId) return kept;
-    const key = await createApiKey(client, namespace, name, { scopes: ['inference', 'files'] });
+    const key = await createApiKey(client, namespace, name, { scopes: ['inference', 'files', 'view'] });
     await mkdir(dirname(file), { recursive: true });
     await writeFile(file, key, { mode: 0o600 });
     return key;

@@ -180,6 +180,17 @@ describe('dependency rule', () => {
     ).toEqual([]);
   });
 
+  test('the page imports nothing but types of what the gateway shows', () => {
+    const files = readdirSync(join(ROOT, 'src/dashboard'), { recursive: true, encoding: 'utf8' })
+      .filter((name) => /(?<!\.test)\.tsx?$/.test(name))
+      .map((name) => join('src/dashboard', name));
+    const own = /^(?:src\/dashboard\/|preact(?:\/hooks)?$|uplot$)/;
+    const others = files.flatMap(imports).filter(({ target }) => !own.test(target));
+    expect(files.length).toBeGreaterThan(20);
+    expect([...new Set(others.map(({ target }) => target))]).toEqual(['src/gateway/view/shapes.ts']);
+    expect(others.filter(({ typeOnly }) => !typeOnly)).toEqual([]);
+  });
+
   test('nothing under src imports a test', () => {
     const offenders = sources('src').filter((file) => imports(file).some(({ target }) => target.startsWith('test/')));
     expect(offenders).toEqual([]);

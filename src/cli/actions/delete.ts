@@ -23,11 +23,15 @@ async function confirmed(context: Context, id: string, namespace: string): Promi
     context.fail(`Nobody can be asked whether to delete ${id}.`, `Say it: infer delete ${id} --yes`, EXIT.wrongUse);
   }
   const lines = createInterface({ input: context.stdin, output: context.stderr });
+  // Ctrl-C and Ctrl-D at the prompt come to it alone, and not as a signal.
+  const closed = new AbortController();
+  lines.once('close', () => closed.abort());
+  const signal = AbortSignal.any([context.signal, closed.signal]);
   try {
     const question = `Delete ${id} in namespace ${namespace}? Its replicas end, and its id is free again. [y/N] `;
-    return /^y(es)?$/i.test((await lines.question(question, { signal: context.signal })).trim());
+    return /^y(es)?$/i.test((await lines.question(question, { signal })).trim());
   } catch (error) {
-    if (context.signal.aborted || (error as Error).name === 'AbortError') throw new Interrupted('Nothing was changed.');
+    if (signal.aborted) throw new Interrupted('Nothing was changed.');
     throw error;
   } finally {
     lines.close();

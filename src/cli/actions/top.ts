@@ -25,7 +25,10 @@ export async function top(context: Context, id: string | undefined, options: { a
       return;
     }
     const time = context.now().toISOString().slice(11, 19);
-    context.stdout.write(`${CLEAR_SCREEN}${[`${time} UTC, every 2 s; Ctrl-C ends it`, '', ...lines].join('\n')}\n`);
+    const all = [`${time} UTC, every 2 s; Ctrl-C ends it`, '', ...lines];
+    // More would scroll what was drawn before out of reach.
+    const visible = all.slice(0, (context.stdout.rows ?? Infinity) - 1);
+    context.stdout.write(`${CLEAR_SCREEN}${visible.join('\n')}\n`);
     await delay(REFRESH_MS, undefined, { signal: context.signal }).catch(() => undefined);
     if (context.signal.aborted) return;
   }

@@ -80,6 +80,17 @@ describe('the gateway', () => {
     });
   });
 
+  test('is not what sends on to another address', async () => {
+    const other = await startHttpStub(
+      (_, response) => void response.writeHead(308, { location: 'https://x/v1' }).end(),
+    );
+    expect(await ask('--gateway', other.url)).toMatchObject({
+      code: 6,
+      stderr: expect.stringMatching(/sends on to https:\/\/x\/v1\.\nNext:.*--gateway URL/),
+    });
+    await other.close();
+  });
+
   test('is else a pod that is ready, by a port that is forwarded for as long as the command', async () => {
     api.lists.set(PODS, [pod('gateway-1', 'False'), pod('gateway-2', 'True')]);
     expect(await ask()).toMatchObject({ code: 0 });

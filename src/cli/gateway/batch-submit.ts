@@ -110,7 +110,7 @@ async function upload(context: Context, client: GatewayClient, file: string, inp
 /** Nothing of it is read before it is sent, but for the first line. */
 async function readInput(context: Context, file: string, size: number, options: SubmitOptions): Promise<Input> {
   const { deployment, prompts } = options;
-  const lines = (): AsyncIterable<string> => createInterface({ input: createReadStream(file), crlfDelay: Infinity });
+  const lines = (): AsyncIterable<string> => linesOf(file);
   if (prompts === true) {
     const model = deployment ?? context.fail('--prompts needs a deployment.', 'Name it by -d ID.', EXIT.wrongUse);
     const { endpoint = '/v1/chat/completions' } = options;
@@ -122,6 +122,11 @@ async function readInput(context: Context, file: string, size: number, options: 
   return deployment === undefined
     ? { endpoint, content: createReadStream(file, { highWaterMark: 256 * 1024 }), bytes: size }
     : { endpoint, content: encoded(linesFor(lines(), deployment)), bytes: undefined };
+}
+
+/** Opens the file when the first line is asked for: readline throws away those that nobody waits for yet. */
+async function* linesOf(file: string): AsyncGenerator<string> {
+  yield* createInterface({ input: createReadStream(file), crlfDelay: Infinity });
 }
 
 async function firstLine(lines: AsyncIterable<string>): Promise<string> {

@@ -189,7 +189,7 @@ describe('infer batch submit', () => {
       code: 130,
       stderr: expect.stringMatching(/goes on. See it by: infer batch status/),
     });
-  });
+  }, 15_000);
 });
 
 describe('a batch', () => {

@@ -49,6 +49,7 @@ function unreachable(error: GatewayUnreachable): CliFailure {
 }
 
 function byStatus(status: number): readonly [string, ExitCode] {
+  if (status < 400) return ['Name the gateway itself by --gateway URL or INFER_BASE_URL.', EXIT.unreachable];
   if (status === 404) return ['Check the name or id.', EXIT.notFound];
   if (status === 429 || status >= 500) return ['Try again in a moment.', EXIT.failed];
   return ['Change the request and try again.', EXIT.failed];

@@ -29,6 +29,10 @@ export function failureOf(status: number, headers: Headers, text: string): ApiFa
   const { message, code } = errorIn(text);
   const seconds = Number(headers['retry-after']);
   const retry = headers['x-should-retry'] !== 'false' && Number.isFinite(seconds);
+  const elsewhere = headers['location'];
+  if (status < 400 && elsewhere !== undefined) {
+    return new ApiFailure(`What answers there is not the gateway: it sends on to ${String(elsewhere)}.`, { status });
+  }
   return new ApiFailure(message ?? `The gateway answered with status ${status}: ${text.trim().slice(0, 300)}`, {
     status,
     code: code ?? null,

@@ -34,7 +34,6 @@ export interface Follower {
 export async function follow(path: string, { onEvent, onConnection }: Follower, signal: AbortSignal): Promise<void> {
   let failures = 0;
   let lostSince: number | undefined;
-  onConnection({ state: 'connecting' });
   while (!signal.aborted) {
     let isLive = false;
     const take = (event: ServerSentEvent): void => {

@@ -50,8 +50,14 @@ export async function* readEvents(
   onBytes: () => void = () => undefined,
 ): AsyncGenerator<ServerSentEvent, void> {
   const parser = new EventParser();
-  for await (const text of body.pipeThrough(new TextDecoderStream())) {
-    onBytes();
-    yield* parser.push(text);
+  // Not `for await`: Safari has no such streams.
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  try {
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+      onBytes();
+      yield* parser.push(piece.value);
+    }
+  } finally {
+    await reader.cancel();
   }
 }

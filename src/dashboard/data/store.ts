@@ -26,6 +26,8 @@ export class LiveStore {
     const following = new AbortController();
     this.#following = following;
     this.view = { ...this.view, detail: undefined, samples: [] };
+    // Otherwise it is as it was until the new stream says something else: a move between screens is no event.
+    if (this.connection.state === 'refused') this.connection = { state: 'connecting' };
     const query = id === undefined ? '' : `?id=${encodeURIComponent(id)}`;
     const follower = {
       onEvent: (event: Parameters<typeof withEvent>[1]) => {

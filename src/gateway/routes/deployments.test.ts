@@ -56,12 +56,16 @@ function tell(...deployments: LiveDeployment[]): void {
   gateway.live.heard({ type: 'heartbeat', live: { watch: gateway.live.watch.version, more: false, deployments } });
 }
 
-async function get<T>(path: string, key: string): Promise<{ status: number; body: T }> {
+async function get(path: string, key: string): Promise<{ status: number; body: unknown }> {
   const response = await fetch(`${gateway.url}/v1${path}`, { headers: { authorization: `Bearer ${key}` } });
-  return { status: response.status, body: (await response.json()) as T };
+  return { status: response.status, body: await response.json() };
 }
 
-const idsOf = ({ body }: { body: { data: Summary[] } }): string[] => body.data.map(({ id }) => id);
+async function detail(path: string, key: string): Promise<Detail> {
+  return (await get(`/deployments/${path}`, key)).body as Detail;
+}
+
+const idsOf = (list: unknown): string[] => (list as { data: Summary[] }).data.map(({ id }) => id);
 
 async function follow(key: string, query = '', at: ViewGateway = gateway): Promise<EventStream> {
   const url = `${at.url}/v1/deployments/events${query}`;
@@ -77,8 +81,7 @@ async function followed(key: string, query = ''): Promise<EventStream> {
   return stream;
 }
 
-const changesOf = (stream: EventStream): string[] =>
-  stream.of('changed').flatMap((event) => (event as { data: Summary[] }).data.map(({ id }) => id));
+const changesOf = (stream: EventStream): string[] => stream.of('changed').flatMap(idsOf);
 
 describe('GET /deployments', () => {
   test('shows a key what it reaches, by the ids that it sends', async () => {
@@ -87,26 +90,25 @@ describe('GET /deployments', () => {
     bed.inferenceDeployments.put(deployment('shared', { namespace: 'team-b', spec: { allowKeysFrom: ['team-a'] } }));
     bed.inferenceDeployments.put(deployment('secret', { namespace: 'team-b' }));
     const key = bed.addKey('web');
-    expect(idsOf(await get('/deployments', key))).toEqual(['a', 'b', 'team-b/shared']);
+    expect(idsOf((await get('/deployments', key)).body)).toEqual(['a', 'b', 'team-b/shared']);
     const narrow = bed.addKey('narrow', { deployments: ['b'] });
-    expect(idsOf(await get('/deployments', narrow))).toEqual(['b']);
-    expect((await get<Detail>('/deployments/team-b/shared', key)).body.name).toBe('shared');
+    expect(idsOf((await get('/deployments', narrow)).body)).toEqual(['b']);
+    expect((await detail('team-b/shared', key)).name).toBe('shared');
     for (const [path, asked] of [
       ['/deployments/team-b/secret', key],
       ['/deployments/a', narrow],
       ['/deployments/none', key],
     ] as const) {
-      const { status, body } = await get<{ error: { code: string } }>(path, asked);
-      expect([status, body.error.code]).toEqual([404, 'model_not_found']);
+      expect(await get(path, asked)).toMatchObject({ status: 404, body: { error: { code: 'model_not_found' } } });
     }
   });
 
   test('needs scope view, and shows prices and nodes to admins only', async () => {
     bed.inferenceDeployments.put(deployment('a'));
     expect((await get('/deployments', bed.addKey('robot', { scopes: ['inference'] }))).status).toBe(403);
-    const plain = (await get<Detail>('/deployments/a', bed.addKey('web'))).body;
+    const plain = await detail('a', bed.addKey('web'));
     expect([plain.cost, plain.replica_list[0]?.node]).toEqual([null, null]);
-    const full = (await get<Detail>('/deployments/a', bed.addKey('boss', { scopes: ['admin'] }))).body;
+    const full = await detail('a', bed.addKey('boss', { scopes: ['admin'] }));
     expect(full.cost).toEqual({ currency: 'USD', per_hour: '7.36', per_day: '176.64', per_million_tokens: null });
     expect(full.replica_list[0]?.node).toBe('gpu-1');
   });
@@ -114,16 +116,16 @@ describe('GET /deployments', () => {
   test('has no live figures without a leader, and those of the leader once it answers', async () => {
     bed.inferenceDeployments.put(deployment('a'));
     const key = bed.addKey('web');
-    expect((await get<Detail>('/deployments/a', key)).body.live).toBeNull();
+    expect((await detail('a', key)).live).toBeNull();
     gateway.live.leaders = 1;
     bed.inferenceDeployments.put(deployment('b'));
-    const asked = get<Detail>('/deployments/b', key);
+    const asked = detail('b', key);
     await eventually(() => expect(gateway.live.watch.details).toContain('uid-team-a-b'));
     const replicas = [{ podUid: 'uid-team-a-b-pod', inFlight: 3, waiting: 1, kvCacheUsage: 0.5 }];
     tell({ uid: 'uid-team-a-b', sample: sample(), replicas });
-    const { body } = await asked;
-    expect(body.live).toMatchObject({ time: 1_800_000_000, requests_per_second: 2, in_flight: 3 });
-    expect(body.replica_list[0]).toMatchObject({ in_flight: 3, waiting: 1, kv_cache_usage: 0.5 });
+    const shown = await asked;
+    expect(shown.live).toMatchObject({ time: 1_800_000_000, requests_per_second: 2, in_flight: 3 });
+    expect(shown.replica_list[0]).toMatchObject({ in_flight: 3, waiting: 1, kv_cache_usage: 0.5 });
   });
 });
 
@@ -133,7 +135,7 @@ describe('GET /deployments/events', () => {
     const shared = { namespace: 'team-b', spec: { allowKeysFrom: ['team-a'] } };
     bed.inferenceDeployments.put(deployment('shared', shared));
     const stream = await followed(bed.addKey('web'));
-    expect(idsOf({ body: stream.of('list')[0] as { data: Summary[] } })).toEqual(['a', 'team-b/shared']);
+    expect(idsOf(stream.of('list')[0])).toEqual(['a', 'team-b/shared']);
     bed.inferenceDeployments.put(deployment('secret', { namespace: 'team-b' }));
     bed.inferenceDeployments.put(deployment('a', { ready: 2 }));
     bed.inferenceDeployments.put(deployment('new'));
@@ -233,18 +235,17 @@ describe('GET /deployments/events', () => {
     const reader = await followed(key);
     const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
     sockets.push(socket);
-    let closed = false;
-    socket.on('error', () => undefined).on('close', () => (closed = true));
+    socket.on('error', () => undefined);
     socket.write(`GET /v1/deployments/events HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${key}\r\n\r\n`);
     socket.pause();
-    for (let ready = 1; !closed && ready < 100; ready += 1) {
+    for (let ready = 1; !socket.destroyed && ready < 100; ready += 1) {
       put(ready);
       const seen = changesOf(reader).length;
       await eventually(() => expect(changesOf(reader).length).toBeGreaterThan(seen));
       // A socket that is paused learns of its end by writing.
       socket.write('\r\n');
     }
-    expect(closed).toBe(true);
+    expect(socket.destroyed).toBe(true);
     expect(reader.ended).toBe(false);
   }, 60_000);
 });

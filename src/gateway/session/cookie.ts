@@ -40,5 +40,7 @@ export function isFromPage(headers: IncomingHttpHeaders): boolean {
   const { origin } = headers;
   if (origin === undefined) return true;
   const host = URL.canParse(origin) ? new URL(origin).host : undefined;
-  return host !== undefined && [headers['x-forwarded-host'], headers.host].includes(host);
+  return [headers['x-forwarded-host'], headers.host].some(
+    (own) => own !== undefined && String(own).toLowerCase() === host,
+  );
 }

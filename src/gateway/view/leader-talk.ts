@@ -4,13 +4,25 @@ import type { LeaderTalk } from '../../channel/server.ts';
 import type { SharedKeys } from '../session/shared-keys.ts';
 import type { LiveFeed } from './live-feed.ts';
 
+/** Readers come and go: what they look at is said no more often. */
+const SAY_MS = 50;
+
 /** Returns the two as one. */
 export function createLeaderTalk(feed: LiveFeed, keys: SharedKeys): LeaderTalk {
   let version = 1;
   const listeners = new Set<() => void>();
+  let saidAtMs = Number.NEGATIVE_INFINITY;
+  let timer: NodeJS.Timeout | undefined;
+  const say = (): void => {
+    timer = undefined;
+    saidAtMs = performance.now();
+    for (const listener of listeners) listener();
+  };
   const changed = (): void => {
     version += 1;
-    for (const listener of listeners) listener();
+    const waitMs = saidAtMs + SAY_MS - performance.now();
+    if (waitMs <= 0) say();
+    else timer ??= setTimeout(say, waitMs).unref();
   };
   feed.onWatchChange(changed);
   keys.onChange(changed);

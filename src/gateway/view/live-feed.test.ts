@@ -22,6 +22,16 @@ function tell(deployments: LiveDeployment[], more = false, watch = feed.watch.ve
   feed.heard({ type: 'heartbeat', live: { watch, more, deployments } });
 }
 
+const isAnswered = async (answered: Promise<void>): Promise<boolean> => {
+  let done = false;
+  void answered.then(() => (done = true));
+  await Promise.resolve();
+  await Promise.resolve();
+  await Promise.resolve();
+  return done;
+};
+const times = (uid: string): number[] => feed.history(uid).map(({ timeMs }) => timeMs);
+
 describe('what is looked at', () => {
   test('is told to leaders while somebody looks, and a while longer', () => {
     const changes = jest.fn();
@@ -54,15 +64,6 @@ describe('what is looked at', () => {
 });
 
 describe('an answer', () => {
-  const isAnswered = async (answered: Promise<void>): Promise<boolean> => {
-    let done = false;
-    void answered.then(() => (done = true));
-    await Promise.resolve();
-    await Promise.resolve();
-    await Promise.resolve();
-    return done;
-  };
-
   test('is waited for until it is to what is looked at now', async () => {
     tell([]);
     feed.look({ namespace: 'team-a' });
@@ -124,8 +125,6 @@ test('figures that are old are none, and whoever shows them is told', () => {
 });
 
 describe('the history', () => {
-  const times = (uid: string): number[] => feed.history(uid).map(({ timeMs }) => timeMs);
-
   test('is what the leader knew and what came since, as far apart and as long', () => {
     const end = feed.look({ namespace: 'team-a', detail: 'a' });
     tell([{ uid: 'a', sample: sample(20_000), history: [sample(10_000), sample(15_000)] }]);

@@ -64,6 +64,8 @@ export function engineArguments(options: {
     `--served-model-name=${options.name}`,
     '--host=0.0.0.0',
     `--port=${ENGINE_PORT}`,
+    // How many tokens of a prompt came from the cache is metered, and told to no client without it.
+    '--enable-prompt-tokens-details',
     // With vLLM's default of 0 a SIGTERM aborts what is in flight.
     `--shutdown-timeout=${options.drainTimeoutSeconds}`,
   ];

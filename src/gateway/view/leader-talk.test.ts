@@ -1,0 +1,50 @@
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
+import { SharedKeys } from '../session/shared-keys.ts';
+import { createLeaderTalk } from './leader-talk.ts';
+import { LiveFeed } from './live-feed.ts';
+
+let feed: LiveFeed;
+let keys: SharedKeys;
+let talk: ReturnType<typeof createLeaderTalk>;
+let said: number;
+
+beforeEach(() => {
+  jest.useFakeTimers();
+  feed = new LiveFeed();
+  keys = new SharedKeys();
+  talk = createLeaderTalk(feed, keys);
+  said = 0;
+  talk.onUrgent(() => (said += 1));
+});
+
+afterEach(() => {
+  jest.useRealTimers();
+});
+
+test('a leader that is new is told all, and another that knows it nothing', () => {
+  const told = talk.wordsSince(0);
+  // An empty list says that this gateway knows of keys.
+  expect(told?.words).toEqual({ watch: { version: 1, namespaces: [], details: [] }, sealingKeys: [] });
+  expect(talk.wordsSince(told?.version ?? 0)).toBeUndefined();
+  feed.look({ namespace: 'team-a' });
+  expect(talk.wordsSince(told?.version ?? 0)?.words.watch?.namespaces).toEqual(['team-a']);
+});
+
+test('what is looked at is said at once, and of many readers together', () => {
+  feed.look({ namespace: 'team-a' });
+  expect(said).toBe(1);
+  for (let index = 0; index < 100; index += 1) feed.look({ namespace: `team-${index}` });
+  expect(said).toBe(1);
+  jest.advanceTimersByTime(50);
+  expect(said).toBe(2);
+});
+
+test('a key that is made here is said, and one that is heard of is held and not made anew', () => {
+  const other = new SharedKeys();
+  talk.heard({ type: 'heartbeat', sealingKeys: [other.current()] });
+  expect(keys.current()).toEqual(other.current());
+  const before = talk.wordsSince(0)?.version ?? 0;
+  // What the leader says again is nothing new.
+  talk.heard({ type: 'heartbeat', sealingKeys: other.all() });
+  expect(talk.wordsSince(before)).toBeUndefined();
+});
