@@ -10,6 +10,8 @@ export interface BatchLimits {
   readonly uploads: SlotLimits;
   /** Contents that are read at the same time. */
   readonly downloads: SlotLimits;
+  /** Questions for usage, each of which holds some ten MiB while it is answered. */
+  readonly usage: SlotLimits;
   /** All other requests at the same time, whose answers of some MiB are held until they are read. */
   readonly others: SlotLimits;
   /** How long one of these may take until its answer is read. */
@@ -29,6 +31,7 @@ export const DEFAULT_LIMITS: BatchLimits = {
   maxNamespaceBytes: 100 * 1024 ** 3,
   uploads: { ofOne: 4, all: 16 },
   downloads: { ofOne: 8, all: 64 },
+  usage: { ofOne: 1, all: 2 },
   others: { ofOne: 16, all: 32 },
   answerMs: 120_000,
   stallMs: 60_000,

@@ -54,6 +54,7 @@ export async function createBatchApi(options: BatchApiOptions): Promise<BatchApi
   const places = {
     uploads: new Places('uploads', limits.uploads),
     downloads: new Places('downloads', limits.downloads),
+    usage: new Places('requests for usage', limits.usage, limits.answerMs),
     others: new Places('requests', limits.others, limits.answerMs),
   };
   addFileRoutes(app, { ...options, ...limits, places, usage: new NamespaceUsage(options.store) });

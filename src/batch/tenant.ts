@@ -7,6 +7,10 @@ export interface Tenant {
   readonly namespace: string;
   /** Name of the APIKey. */
   readonly key: string;
+  /** Whether it is shown what things cost. */
+  readonly isAdmin: boolean;
+  /** Whether it is shown no other key's usage. */
+  readonly seesOwnUsage: boolean;
 }
 
 declare module 'fastify' {
@@ -31,7 +35,8 @@ export function identify(app: FastifyInstance): void {
     const { 'x-infer-namespace': namespace, 'x-infer-key': key } = request.headers;
     if (typeof namespace !== 'string' || !NAMESPACE.test(namespace)) return done(missing('x-infer-namespace'));
     if (typeof key !== 'string' || key.length > MAX_KEY || !KEY.test(key)) return done(missing('x-infer-key'));
-    request.tenant = { namespace, key };
+    const { 'x-infer-admin': admin, 'x-infer-own-usage': ownUsage } = request.headers;
+    request.tenant = { namespace, key, isAdmin: admin === 'true', seesOwnUsage: ownUsage === 'true' };
     done();
   });
 }

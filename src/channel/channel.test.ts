@@ -6,10 +6,12 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { deploymentReport } from '../../test/support/reports.ts';
 import { eventually } from '../../test/support/eventually.ts';
 import { TokenIssuer } from '../../test/support/token-issuer.ts';
+import type { Pod } from '../api/kubernetes.ts';
 import { createCertificate } from './certificate.ts';
 import { followGateway, type Tell } from './client.ts';
 import type { ChannelEnd } from './handshake.ts';
 import { audienceOf, ChannelIdentity } from './identity.ts';
+import { GatewayLinks } from './links.ts';
 import { MAX_HELLO_BYTES, PROTOCOL, type DeploymentReport, type Heartbeat, type Report } from './messages.ts';
 import { ChannelServer, type LeaderTalk, type ReportSource } from './server.ts';
 import { PeerVerifier } from './verifier.ts';
@@ -218,6 +220,16 @@ describe('what is watched', () => {
     expect(wordsOf(heard)).toHaveLength(2);
   });
 
+  test('does not hide from an operator that the reports are refused', async () => {
+    source.set({ ...entry('a', 1), arrivals: -1 });
+    const heard = follow(await serve(gatewayEnd(), new Talk()));
+    await eventually(() => expect(heard.failures.length).toBeGreaterThan(2), 20_000);
+    // Waits of at least 400 and 800 ms, in place of two of at most 200.
+    const [before, startedAt] = [heard.failures.length, performance.now()];
+    await eventually(() => expect(heard.failures.length).toBeGreaterThan(before + 1), 20_000);
+    expect(performance.now() - startedAt).toBeGreaterThan(700);
+  });
+
   test('is not said by a gateway of before, whose reports are heard all the same', async () => {
     source.set(entry('a', 1));
     const heard = follow(await serve());
@@ -227,6 +239,43 @@ describe('what is watched', () => {
     await eventually(() => expect(heard.reports.length).toBeGreaterThan(before));
     expect(wordsOf(heard)).toEqual([]);
   });
+});
+
+test('a gateway that has become ready is connected to at once, however often it refused', async () => {
+  const port = await serve();
+  await servers.pop()?.close();
+  const pod = { metadata: { name: 'gw', uid: 'gw-1' }, status: { phase: 'Running', podIP: '127.0.0.1' } };
+  const conditions = [{ type: 'Ready', status: 'True' as const }];
+  let pods: Pod[] = [pod];
+  const [connected, failures]: [string[], string[]] = [[], []];
+  const links = new GatewayLinks({
+    end: operatorEnd(),
+    pods: { list: () => pods },
+    port,
+    listener: {
+      connected: (podUid) => connected.push(podUid),
+      report: () => undefined,
+      disconnected: () => undefined,
+    },
+    logger: silent,
+    onFailure: (reason) => failures.push(reason),
+  });
+  links.refresh();
+  // The next try by itself comes after 1.6 s and more.
+  await eventually(() => expect(failures).toHaveLength(5), 20_000, 5);
+  const server = new ChannelServer({ end: gatewayEnd(), source, logger: silent });
+  servers.push(server);
+  await server.listen(port, '127.0.0.1');
+  pods = [{ ...pod, status: { ...pod.status, conditions } }];
+  const startedAt = performance.now();
+  links.refresh();
+  links.refresh();
+  await eventually(() => expect(connected).toEqual(['gw-1']), 5_000, 5);
+  expect(performance.now() - startedAt).toBeLessThan(1_000);
+  // One that is connected stays so.
+  links.refresh();
+  await links.stop();
+  expect(connected).toEqual(['gw-1']);
 });
 
 test('who only opens connections keeps nobody else out', async () => {

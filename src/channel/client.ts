@@ -21,7 +21,7 @@ export type Tell = (message: Heartbeat) => boolean;
 /** What a gateway is heard to say. */
 export interface GatewayListener {
   /** It is there; `instance` differs from that of before where its process was started anew. */
-  connected(podUid: string, instance: string, tell: Tell): void;
+  connected(podUid: string, instance: string, tell: Tell, isCongested: () => boolean): void;
   report(podUid: string, report: Report): void;
   disconnected(podUid: string): void;
 }
@@ -85,12 +85,13 @@ async function listenOnce(
       connection.send(message);
       return true;
     };
-    listener.connected(gateway.podUid, peer.instance, tell);
+    listener.connected(gateway.podUid, peer.instance, tell, () => connection.congested);
     timer = setInterval(() => tell({ type: 'heartbeat' }), HEARTBEAT_INTERVAL_MS);
     for await (const report of connection.messages(parseReport)) {
-      // Only now: one whose reports are refused must not be asked for them again at once.
-      onHeard();
       listener.report(gateway.podUid, report);
+      // Only after a whole one: who is refused in the middle must not be asked for it again at once. What a gateway says
+      // besides the load comes before, and says that more follows.
+      if (!report.more) onHeard();
     }
     throw new Error('the gateway closed the connection');
   } finally {

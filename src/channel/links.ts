@@ -17,8 +17,11 @@ export interface GatewayLinksOptions {
 
 interface Link {
   readonly host: string;
+  isConnected: boolean;
+  /** As it was last; it listens before it is ready. */
+  isReady: boolean;
   readonly stop: AbortController;
-  readonly ended: Promise<void>;
+  ended: Promise<void>;
 }
 
 export class GatewayLinks {
@@ -30,22 +33,32 @@ export class GatewayLinks {
     this.#options = options;
   }
 
-  /** Connects to pods that are new and lets go of those that have gone; call it whenever one of them changed. */
+  /**
+   * Connects to pods that are new, at once also to one that has become ready, which may have refused for a while, and lets
+   * go of those that have gone; call it whenever one of them changed.
+   */
   refresh(): void {
     if (this.#stopped) return;
-    const wanted = new Map<string, string>();
+    const wanted = new Map<string, { host: string; isReady: boolean }>();
     for (const pod of this.#options.pods.list()) {
       const { uid } = pod.metadata;
       const host = pod.status?.podIP;
-      if (uid !== undefined && host !== undefined && host !== '' && isAlive(pod)) wanted.set(uid, host);
+      if (uid !== undefined && host !== undefined && host !== '' && isAlive(pod)) {
+        wanted.set(uid, { host, isReady: isReady(pod) });
+      }
     }
     for (const [podUid, link] of this.#links) {
-      if (wanted.get(podUid) === link.host) continue;
+      const pod = wanted.get(podUid);
+      if (pod?.host === link.host) {
+        const becameReady = pod.isReady && !link.isReady;
+        link.isReady = pod.isReady;
+        if (link.isConnected || !becameReady) continue;
+      }
       this.#links.delete(podUid);
       link.stop.abort();
     }
-    for (const [podUid, host] of wanted) {
-      if (!this.#links.has(podUid)) this.#links.set(podUid, this.#follow(podUid, host));
+    for (const [podUid, { host, isReady }] of wanted) {
+      if (!this.#links.has(podUid)) this.#links.set(podUid, this.#follow(podUid, host, isReady));
     }
   }
 
@@ -58,11 +71,24 @@ export class GatewayLinks {
     await Promise.all(links.map(({ ended }) => ended));
   }
 
-  #follow(podUid: string, host: string): Link {
-    const { end, port, listener, logger, onFailure } = this.#options;
+  #follow(podUid: string, host: string, isReady: boolean): Link {
+    const { end, port, logger, onFailure } = this.#options;
     const stop = new AbortController();
+    const listener: GatewayListener = {
+      ...this.#options.listener,
+      connected: (...about) => {
+        link.isConnected = true;
+        this.#options.listener.connected(...about);
+      },
+      disconnected: (uid) => {
+        link.isConnected = false;
+        this.#options.listener.disconnected(uid);
+      },
+    };
+    const link: Link = { host, stop, isConnected: false, isReady, ended: Promise.resolve() };
     const options = { end, gateway: { podUid, host, port }, listener, logger, ...(onFailure && { onFailure }) };
-    return { host, stop, ended: followGateway(options, stop.signal) };
+    link.ended = followGateway(options, stop.signal);
+    return link;
   }
 }
 
@@ -85,6 +111,9 @@ export function mayHoldRequests(pod: Pod, nowMs: number): boolean {
   if (!isAlive(pod)) return false;
   // The time of a deletion is that of its end: it includes the grace period.
   if (deletionTimestamp !== undefined) return nowMs <= Date.parse(deletionTimestamp) + OVERDUE_MS;
-  const ready = pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
-  return ready === true;
+  return isReady(pod);
+}
+
+function isReady({ status }: Pod): boolean {
+  return status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true;
 }

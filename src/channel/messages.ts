@@ -15,13 +15,16 @@ export const DEPLOYMENTS_PER_LINE = 250;
 export const MAX_HELLO_BYTES = 16 * 1024;
 export const MAX_LINE_BYTES = 4 * 1024 * 1024;
 
+/** Namespaces whose deployments a gateway may ask for. */
+export const MAX_WATCHED_NAMESPACES = 1_000;
 /** Deployments of which a gateway may ask for every replica and the last 15 minutes, and how many are told in one line. */
 export const MAX_WATCHED_DETAILS = 256;
 export const DETAILS_PER_LINE = 8;
 /** The leader keeps one sample for each 5 s of the last 15 minutes. */
 export const MAX_HISTORY = 180;
-/** Sealing keys that are handed around; see sealing-keys.ts. */
-export const MAX_SEALING_KEYS = 8;
+/** Sealing keys that are handed around, and those that the leader takes of one gateway; see sealing-keys.ts. */
+export const MAX_SEALING_KEYS = 32;
+export const MAX_SEALING_KEYS_OF_ONE = 8;
 
 /** A gateway reports this often, also when there is nothing to report: silence must not look like peace. */
 export const REPORT_INTERVAL_MS = 1_000;
@@ -125,9 +128,11 @@ const watchSchema = z.object({
   /** Counted up by the gateway with each change; answers carry it. */
   version: count,
   /** Whose deployments, and those that let their keys in, are shown in lists. */
-  namespaces: z.array(z.string().min(1).max(63)).max(1_000),
-  /** UIDs of deployments whose replicas and last minutes are shown. */
+  namespaces: z.array(z.string().min(1).max(63)).max(MAX_WATCHED_NAMESPACES),
+  /** UIDs of deployments whose replicas are shown. */
   details: z.array(uid).max(MAX_WATCHED_DETAILS),
+  /** Those among them whose last minutes are shown, too; absent from a gateway of before, which shows those of all. */
+  histories: z.array(uid).max(MAX_WATCHED_DETAILS).optional(),
 });
 
 const sealingKeySchema = z.object({

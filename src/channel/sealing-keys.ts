@@ -3,7 +3,7 @@
  * open what another sealed. A gateway makes one when it has to seal and knows none; whoever holds several agrees with
  * all others on which to seal with, by their age alone. They are in memory only.
  */
-import { MAX_SEALING_KEYS, type SealingKey } from './messages.ts';
+import { MAX_SEALING_KEYS, MAX_SEALING_KEYS_OF_ONE, type SealingKey } from './messages.ts';
 
 const HOUR_MS = 3_600_000;
 /** So long a session lasts. */
@@ -13,37 +13,71 @@ const SEALS_MS = 24 * HOUR_MS;
 /** Clocks differ. One made later than that would never go, or be no one's. */
 const AHEAD_MS = HOUR_MS;
 
-export class SealingKeys {
-  #keys: readonly SealingKey[] = [];
+/** From whom a key was heard first: it was made here, or a leader told it, or the gateway of this pod UID. */
+export type Source = 'own' | 'leader' | { readonly podUid: string };
 
-  /** Takes keys that another holds; returns whether there are others than before. Of too many that seal the oldest stay. */
-  add(keys: readonly SealingKey[], nowMs: number): boolean {
-    const before = this.#keys;
-    const byId = new Map([...keys, ...before].map((key) => [key.id, key]));
-    const [young, old] = [[], []] as [SealingKey[], SealingKey[]];
-    for (const key of [...byId.values()].toSorted((a, b) => a.madeAtMs - b.madeAtMs || (a.id < b.id ? -1 : 1))) {
-      const ageMs = nowMs - key.madeAtMs;
-      if (ageMs < -AHEAD_MS || ageMs >= SEALS_MS + SESSION_MS) continue;
-      if (ageMs < SEALS_MS) young.push(key);
-      else old.push(key);
+interface Held {
+  readonly key: SealingKey;
+  readonly source: Source;
+}
+
+export class SealingKeys {
+  /** By id, those that are known longest first. */
+  #held = new Map<string, Held>();
+
+  /**
+   * Takes keys that another holds, or one that was made here; returns whether there are others than before. Of too many the
+   * own and those that are known longest stay, whatever age the others claim, and one gateway brings only so many.
+   */
+  add(keys: readonly SealingKey[], source: Source, nowMs: number): boolean {
+    const before = this.#held;
+    const fresh = [...before.values()].filter(({ key }) => fits(key, nowMs));
+    let room = typeof source === 'string' ? Infinity : MAX_SEALING_KEYS_OF_ONE - countOf(fresh, source.podUid);
+    for (const key of keys) {
+      if (room <= 0) break;
+      if (before.has(key.id) || !fits(key, nowMs)) continue;
+      fresh.push({ key, source });
+      room -= 1;
     }
     // Half for each, so that keys that only open leave room for one that seals.
-    this.#keys = [...old.slice(-MAX_SEALING_KEYS / 2), ...young.slice(0, MAX_SEALING_KEYS / 2)];
-    return this.#keys.length !== before.length || this.#keys.some(({ id }, index) => id !== before[index]?.id);
+    const left = { young: MAX_SEALING_KEYS / 2, old: MAX_SEALING_KEYS / 2 };
+    const kept = [...fresh.filter(isOwn), ...fresh.filter((one) => !isOwn(one))].filter(
+      ({ key }) => left[seals(key, nowMs) ? 'young' : 'old']-- > 0,
+    );
+    this.#held = new Map(kept.map((one) => [one.key.id, one]));
+    return this.#held.size !== before.size || kept.some(({ key }) => !before.has(key.id));
   }
 
   /** Returns the key to seal with: the oldest that is young enough. Undefined where one has to be made. */
   current(nowMs: number): SealingKey | undefined {
-    return this.#keys.find(({ madeAtMs }) => nowMs - madeAtMs < SEALS_MS);
+    return this.all().find((key) => seals(key, nowMs));
   }
 
   /** Returns the key of this id. */
   find(id: string): SealingKey | undefined {
-    return this.#keys.find((key) => key.id === id);
+    return this.#held.get(id)?.key;
   }
 
   /** Returns all, the oldest first. */
   all(): SealingKey[] {
-    return [...this.#keys];
+    const keys = [...this.#held.values()].map(({ key }) => key);
+    return keys.toSorted((a, b) => a.madeAtMs - b.madeAtMs || (a.id < b.id ? -1 : 1));
   }
+}
+
+function fits({ madeAtMs }: SealingKey, nowMs: number): boolean {
+  const ageMs = nowMs - madeAtMs;
+  return ageMs >= -AHEAD_MS && ageMs < SEALS_MS + SESSION_MS;
+}
+
+function seals({ madeAtMs }: SealingKey, nowMs: number): boolean {
+  return nowMs - madeAtMs < SEALS_MS;
+}
+
+function isOwn({ source }: Held): boolean {
+  return source === 'own';
+}
+
+function countOf(held: readonly Held[], podUid: string): number {
+  return held.filter(({ source }) => typeof source !== 'string' && source.podUid === podUid).length;
 }

@@ -27,7 +27,7 @@ export interface ReportSource {
 
 /** What is said to leaders besides the load, and what they say. */
 export interface LeaderTalk {
-  /** Returns all of it and its version; undefined where it is still that of `version`. 0 asks for it in any case. */
+  /** Returns what changed since `version`, and the version to ask with next; undefined for nothing. 0 asks for all. */
   wordsSince(version: number): { version: number; words: Pick<Report, 'watch' | 'sealingKeys'> } | undefined;
   /** Calls `listener` when the words changed; returns how to stop that. */
   onUrgent(listener: () => void): () => void;
@@ -89,8 +89,9 @@ export class ChannelServer {
     let version = 0;
     let wordsVersion = 0;
     const say = (): void => {
+      if (connection.congested) return;
       const changed = talk?.wordsSince(wordsVersion);
-      if (changed === undefined || connection.congested) return;
+      if (changed === undefined) return;
       wordsVersion = changed.version;
       connection.send({ type: 'report', more: true, deployments: [], ...changed.words });
     };

@@ -3,6 +3,7 @@ import type { KubeConfig } from '@kubernetes/client-node';
 import type { KubeClient } from '../kube/client.ts';
 import type { Cluster } from './cluster/kubeconfig.ts';
 import { CliFailure } from './failure.ts';
+import { printable } from './printable.ts';
 import type { ExitCode } from './exit-codes.ts';
 
 export const OUTPUT_FORMATS = ['table', 'wide', 'json', 'yaml', 'name'] as const;
@@ -64,7 +65,7 @@ export function createContext(host: Host, options: GlobalOptions): Context {
     columns: isTerminal ? (host.stdout.columns ?? 80) : Infinity,
     isColoured: isTerminal && !host.env['NO_COLOR'] && host.env['TERM'] !== 'dumb',
     print: (line) => void host.stdout.write(`${line}\n`),
-    note: (line) => void host.stderr.write(`${line}\n`),
+    note: (line) => void host.stderr.write(`${printable(line)}\n`),
     kube: async () => (await cluster()).client,
     kubeConfig: async () => (await cluster()).kubeConfig,
     namespace: async () => options.namespace ?? (await cluster()).namespace,

@@ -1,7 +1,9 @@
 /** Pure: a readable id for a deployment of a model. */
 
+/** Of an id, by the CRD. */
+export const LONGEST_ID = 40;
 /** By the CRD. */
-const LONGEST = 40;
+export const ID_PATTERN = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
 
 /**
  * Returns an id from the last part of a model's name, such as `llama-3-1-8b-instruct` for
@@ -18,7 +20,7 @@ export function deploymentId(model: string, taken: ReadonlySet<string>): string 
   const base = /^[a-z]/.test(plain) ? plain : plain === '' ? 'model' : `m-${plain}`;
   for (let number = 1; ; number++) {
     const suffix = number === 1 ? '' : `-${number}`;
-    const id = `${shortened(base, LONGEST - suffix.length)}${suffix}`;
+    const id = `${shortened(base, LONGEST_ID - suffix.length)}${suffix}`;
     if (!taken.has(id)) return id;
   }
 }

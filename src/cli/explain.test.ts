@@ -15,7 +15,12 @@ describe('explain', () => {
       /ECONNREFUSED.*--context/s,
     ],
     ['stale credentials', new ApiError('Unauthorized', { status: 401 }), 6, /sign in again/],
-    ['a missing right', new ApiError(forbidden, { status: 403 }), 1, /cannot list resource.*Ask who administers/s],
+    [
+      'a missing right',
+      new ApiError(forbidden, { status: 403 }),
+      1,
+      /cannot list resource.*the right to list inferencedeployments\.infer\.dev in namespace a\.\n/s,
+    ],
     ['missing CRDs', new ApiError('404 page not found', { status: 404 }), 1, /not installed.*kubectl apply -k crds/s],
     [
       'what is gone meanwhile',
@@ -24,6 +29,7 @@ describe('explain', () => {
       /pods "infer-chat-1" not found.*removed meanwhile/s,
     ],
     ['a server in trouble', new ApiError('etcd is away', { status: 503 }), 1, /etcd is away.*Try again/s],
+    ['a stale version', new ApiError('it was changed', { status: 409 }), 1, /it was changed\nNext:  See how it is now/],
     ['our own mistake', new TypeError('x is undefined'), 1, /report it/],
   ])('%s', (_, error, exitCode, text) => {
     const failure = explain(error);

@@ -39,7 +39,7 @@ function explainApiError(error: ApiError): CliFailure {
     case 403:
       return new CliFailure(
         `You are not allowed to do this. ${error.message}`,
-        'Ask who administers the cluster for that right; the role "edit" in the namespace holds all that infer needs.',
+        `Ask who administers the cluster for the right to ${refusedRight(error.message)}.`,
         EXIT.failed,
         because,
       );
@@ -65,11 +65,22 @@ function explainApiError(error: ApiError): CliFailure {
     default:
       return new CliFailure(
         `The cluster answered ${error.status}: ${error.message}`,
-        error.status >= 500 || error.status === 429 ? 'Try again in a moment.' : '',
+        error.status >= 500 || error.status === 429
+          ? 'Try again in a moment.'
+          : 'See how it is now, infer status, and try again.',
         EXIT.failed,
         because,
       );
   }
+}
+
+/** Returns the verb and the resource that the API server names, such as `list pods in namespace team-a`. */
+function refusedRight(message: string): string {
+  const pattern = /cannot (\S+) resource "([^"]+)" in API group "([^"]*)"(?: in the namespace "([^"]+)")?/;
+  const [, verb, resource, group, namespace] = pattern.exec(message) ?? [];
+  if (verb === undefined) return 'do that';
+  const what = group === '' ? resource : `${resource}.${group}`;
+  return `${verb} ${what}${namespace === undefined ? '' : ` in namespace ${namespace}`}`;
 }
 
 /** Returns a line for each field that breaks a rule of its kind, without the API server's words around it. */

@@ -1,5 +1,6 @@
 /** How a command ends that could not do what it was asked. */
 import { EXIT } from './exit-codes.ts';
+import { printable } from './printable.ts';
 import type { ExitCode } from './exit-codes.ts';
 
 /** `message` says what happened and why, `next` what to do; each a sentence or several lines. */
@@ -20,11 +21,11 @@ export class Interrupted extends Error {
   override name = 'Interrupted';
 }
 
-/** Returns what is written to standard error for a failure, with its newline. */
+/** Returns what is written to standard error for a failure, with its newline; texts of a cluster may be in it. */
 export function failureText({ message, next }: Pick<CliFailure, 'message' | 'next'>): string {
   return `Error: ${indented(message)}\n${next === '' ? '' : `Next:  ${indented(next)}\n`}`;
 }
 
 function indented(text: string): string {
-  return text.replaceAll('\n', '\n       ');
+  return printable(text).replaceAll('\n', '\n       ');
 }

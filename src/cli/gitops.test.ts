@@ -6,7 +6,8 @@ const tracking = 'llms:infer.dev/InferenceDeployment:team-a/chat';
 test.each([
   ['nothing', {}, undefined],
   ['Argo CD by its annotation', { annotations: { 'argocd.argoproj.io/tracking-id': tracking } }, 'Argo CD llms'],
-  ['Argo CD by its label', { labels: { 'app.kubernetes.io/instance': 'llms' } }, 'Argo CD llms'],
+  ['Argo CD by its label', { labels: { 'argocd.argoproj.io/instance': 'llms' } }, 'Argo CD llms'],
+  ['probably Argo CD by a common label', { labels: { 'app.kubernetes.io/instance': 'llms' } }, 'Argo CD llms?'],
   ['a Kustomization', { labels: { 'kustomize.toolkit.fluxcd.io/name': 'apps' } }, 'Flux apps'],
   [
     'a HelmRelease',
@@ -23,5 +24,5 @@ test.each([
   ],
 ])('%s keeps it', (_, metadata, keeper) => {
   const found = keeperOf({ name: 'chat', ...metadata });
-  expect(found && `${found.tool} ${found.name}`).toBe(keeper);
+  expect(found && `${found.tool} ${found.name}${found.isGuess === true ? '?' : ''}`).toBe(keeper);
 });

@@ -64,6 +64,13 @@ export function notFromPage(): GatewayError {
   return new GatewayError({ status: 403, type: 'permission_error', code: 'not_from_page', message });
 }
 
+/** Another gateway may have begun it; clients ask again. */
+export function sessionUnknownYet(): GatewayError {
+  const message =
+    'This gateway does not know the session yet: another one may have begun it. Try again in a few seconds.';
+  return unavailable('session_unknown_yet', message, 2);
+}
+
 export function tooManySignIns(): GatewayError {
   const message = 'Too many attempts to sign in with this key failed. Wait a minute, and check the key.';
   const headers = { 'retry-after': '60' };

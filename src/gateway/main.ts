@@ -24,6 +24,7 @@ import { DEFAULT_LIMITS } from './limits.ts';
 import { createLoadChannel } from './load/channel.ts';
 import { LoadTracker } from './load/tracker.ts';
 import { createMetering } from './metering/metering.ts';
+import { REPORTS_TOGETHER } from './metering/reporter.ts';
 import { GatewayMetrics } from './metrics.ts';
 import { registerReplicaMetrics } from './registry-metrics.ts';
 import type { BatchUpstream } from './proxy/batch-process.ts';
@@ -55,7 +56,12 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
   const endFor = pod && channelEnds(client, pod);
   const batchUpstream = (connections: number): BatchUpstream | undefined =>
     endFor && batchAddress && upstreamOf(endFor(BATCH_ACCOUNT), batchAddress, connections);
-  const metering = createMetering({ metrics, apiKeys: caches.apiKeys, upstream: batchUpstream(1), logger });
+  const metering = createMetering({
+    metrics,
+    apiKeys: caches.apiKeys,
+    upstream: batchUpstream(REPORTS_TOGETHER),
+    logger,
+  });
   const registry = new DeploymentRegistry(caches, {
     touch: (deployment) => load.touch(deployment),
     forget: (deployment) => {
@@ -96,7 +102,10 @@ async function serve(settings: Settings, logger: Logger, stop: AbortSignal): Pro
       end: endFor(OPERATOR_ACCOUNT),
       tracker: load,
       talk: createLeaderTalk(live, sealing),
-      onLeaders: (count) => (live.leaders = count),
+      onLeaders: (count) => {
+        live.leaders = count;
+        sealing.leaders = count;
+      },
       metrics,
       logger,
     });

@@ -77,7 +77,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { load, logger, meter, metrics, pick, sessions, view } = options;
   const authenticator: Authenticator = {
     ...options.authenticator,
-    ...(sessions && { bySession: (headers, now) => sessions.keyOf(headers, now) }),
+    ...(sessions && { bySession: (headers, now) => sessions.stateOf(headers, now) }),
   };
   const forwarder = new Forwarder({ pick, limits, metrics, load, meter, logger });
   const onError = (error: unknown): void => logger.error({ err: error }, 'request failed by a defect');
@@ -90,7 +90,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   if (options.page) addPageRoutes(app, options.page);
   const batchProcess = options.batch && new BatchProcess(options.batch, limits, logger);
   addFileAndBatchRoutes(app, { authenticator, batchProcess, limits, slow });
-  addUsageRoute(app, { authenticator, batchProcess, limits });
+  addUsageRoute(app, { authenticator, batchProcess, limits, apiKeys: view?.caches.apiKeys });
   const events = view && new DeploymentEvents({ ...view, heartbeatMs: limits.viewHeartbeatMs });
   if (view && events) addDeploymentRoutes(app, { ...view, authenticator, events, limits });
   if (sessions) addSessionRoutes(app, { authenticator, sessions });

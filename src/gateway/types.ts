@@ -85,8 +85,20 @@ export interface AuthenticatedKey {
 export interface Authenticator {
   /** Returns the key that an Authorization header carries; undefined for none, a wrong, disabled or expired one. */
   authenticate(authorization: string | undefined, now: Date): AuthenticatedKey | undefined;
-  /** Returns the key whose session a request of the page carries; absent where there are no sessions. */
-  bySession?(headers: IncomingHttpHeaders, now: Date): AuthenticatedKey | undefined;
+  /** Returns the session that a request of the page carries; absent where there are no sessions. */
+  bySession?(headers: IncomingHttpHeaders, now: Date): SessionState;
+}
+
+/**
+ * What a request's session is: open; of a sealing key that may still be heard of, within the next moments or once an
+ * operator leads; or none, which is final.
+ */
+export type SessionState = OpenSession | 'known soon' | 'known later' | undefined;
+
+export interface OpenSession {
+  readonly key: AuthenticatedKey;
+  /** Unix milliseconds. */
+  readonly endsAtMs: number;
 }
 
 /** A model as clients name it. */

@@ -6,7 +6,7 @@ import { pipeline, type Duplex } from 'node:stream';
 export interface ForwardedPort {
   /** `http://127.0.0.1:PORT`. */
   readonly url: string;
-  /** Why the last connection came to nothing; undefined where none did. */
+  /** Why the last connection came to nothing or broke; undefined where none did. */
   readonly failure: () => unknown;
   /** Ends it and all its connections. */
   close(): Promise<void>;
@@ -23,6 +23,11 @@ export async function forwardPort(connect: () => Promise<Duplex>): Promise<Forwa
     local.on('error', () => undefined);
     connect().then(
       (remote) => {
+        failure = undefined;
+        // Where the client goes first the pipeline ends it with an error too.
+        remote.once('error', (error) => {
+          if (!local.destroyed) failure = error;
+        });
         pipeline(local, remote, local, () => remote.destroy());
       },
       (error: unknown) => {

@@ -114,3 +114,22 @@ test('says until when another led before', async () => {
   await run;
   expect(next.predecessorUntilMs).toBe(Date.parse(renewedAt));
 });
+
+async function leadOnce(elect: LeaderElector): Promise<void> {
+  const over = new AbortController();
+  const ran = elect.run(over.signal, () => Promise.resolve());
+  await jest.advanceTimersByTimeAsync(30_000);
+  over.abort();
+  await ran;
+}
+
+test('where the Lease is made anew, it says of none who led before', async () => {
+  stop.abort();
+  await jest.advanceTimersByTimeAsync(5_000);
+  const next = new LeaderElector({ client: server, namespace: 'n', name: 'leader', identity: 'next', logger: silent });
+  await leadOnce(next);
+  expect(next.predecessorUntilMs).toBeDefined();
+  server.lease = undefined;
+  await leadOnce(next);
+  expect(next.predecessorUntilMs).toBeUndefined();
+});

@@ -239,6 +239,8 @@ export class LeaderElector {
       { timeoutMs },
     );
     this.#observe(created);
+    // What an earlier term of this process knew says nothing of those that led since.
+    if (this.#renewedAt === undefined) this.#predecessorUntilMs = undefined;
     return true;
   }
 

@@ -69,6 +69,12 @@ describe('a port of a pod', () => {
     expect(error).toMatchObject({ message: 'error forwarding port 8000: connection refused' });
   });
 
+  test('that breaks after it was opened is told by the forwarded port', async () => {
+    api.target = 'error forwarding port 8000: connection refused';
+    await expect(echo('hello')).rejects.toThrow('fetch failed');
+    expect(port.failure()).toMatchObject({ message: 'error forwarding port 8000: connection refused' });
+  });
+
   test('ends at the pod when the client goes away', async () => {
     const connection = await openPodPort(client, POD, 8000);
     const ended = new Promise((resolve) => connection.once('close', resolve));

@@ -1,7 +1,8 @@
 /** Pure: what the replicas of a deployment cost. */
-import type { HardwareProfileSpec } from '../api/generated/hardware-profile.ts';
+import type { HardwareProfile, HardwareProfileSpec } from '../api/generated/hardware-profile.ts';
+import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
 import type { Pod } from '../api/kubernetes.ts';
-import { gpusOf } from './usage/lifetimes.ts';
+import { gpusOf, isPlaced } from './usage/lifetimes.ts';
 
 type Price = NonNullable<HardwareProfileSpec['price']>;
 
@@ -13,6 +14,19 @@ type Price = NonNullable<HardwareProfileSpec['price']>;
 export function costPerHour({ perGpuHour }: Price, placed: readonly Pod[]): string {
   const gpus = placed.reduce((sum, pod) => sum + (gpusOf(pod) || 1), 0);
   return (Number(perGpuHour) * gpus).toFixed(2);
+}
+
+/** Returns what the status tells of the cost of `pods`; undefined where the profile has no price. */
+export function shownCost(
+  profile: HardwareProfile | undefined,
+  pods: readonly Pod[],
+  perMillion?: string,
+): InferenceDeploymentStatus['cost'] {
+  const price = profile?.spec.price;
+  if (price === undefined) return undefined;
+  const perHour = costPerHour(price, pods.filter(isPlaced));
+  const { currency, perGpuHour } = price;
+  return { currency, perHour, perGpuHour, ...(perMillion !== undefined && { perMillionTokens: perMillion }) };
 }
 
 /** Returns what a million tokens cost where so many are made per second. */

@@ -46,12 +46,13 @@ function add(uid: string, namespace = 'team-a', allowKeysFrom?: string[]): void 
 function gateway(podUid: string, isCongested: () => boolean = () => false): Heartbeat[] {
   const told: Heartbeat[] = [];
   load.connected(podUid, 'one', nowMs);
-  teller.connected(podUid, (message) => {
+  const tell = (message: Heartbeat): boolean => {
     if (isCongested()) return false;
     // As it arrives: what it says must be valid.
     told.push(parseHeartbeat(encode(message)));
     return true;
-  });
+  };
+  teller.connected(podUid, tell, isCongested);
   report(podUid);
   return told;
 }
@@ -132,6 +133,19 @@ describe('live figures', () => {
     expect(told.at(-1)?.live?.deployments[0]?.sample.requestsPerSecond).toBe(0);
   });
 
+  test('stay within what others take, whatever a gateway says', () => {
+    const told = [gateway('a'), gateway('b')];
+    const most = Number.MAX_SAFE_INTEGER;
+    const replicas = [replicaReport('pod-1', { inFlight: most }), replicaReport('pod-2', { inFlight: most })];
+    for (const podUid of ['a', 'b']) {
+      report(podUid, deploymentReport('uid-chat', { arrivals: most, held: most, replicas }));
+    }
+    watch('a', ['team-a'], ['uid-chat']);
+    pass(SECOND);
+    // Each line was parsed as it came; see gateway().
+    expect(told[0]?.at(-1)?.live?.deployments[0]?.sample).toMatchObject({ inFlight: most, queued: most });
+  });
+
   test('are told once a second of what is watched and no more', () => {
     add('uid-shared', 'team-b', ['team-a']);
     add('uid-other', 'team-b');
@@ -183,8 +197,10 @@ describe('live figures', () => {
   test('wait for a gateway that reads slowly', () => {
     let isCongested = true;
     const told = gateway('a', () => isCongested);
+    const computed = jest.spyOn(view, 'detail');
     watch('a', [], ['uid-chat']);
     pass(3 * SECOND);
+    expect(computed).not.toHaveBeenCalled();
     isCongested = false;
     pass(SECOND);
     expect(told).toHaveLength(1);
@@ -213,6 +229,15 @@ describe('history', () => {
     watch('a', [], ['uid-chat'], 4);
     pass(SECOND);
     expect(told.filter(({ live }) => live?.deployments[0]?.history !== undefined)).toHaveLength(1);
+  });
+
+  test('is told of those alone that are looked at with it', () => {
+    add('uid-other');
+    const told = gateway('a');
+    const details = ['uid-chat', 'uid-other'];
+    teller.heard('a', { watch: { version: 1, namespaces: [], details, histories: ['uid-other'] } });
+    const having = told[0]?.live?.deployments.filter(({ history }) => history !== undefined) ?? [];
+    expect(having.map(({ uid }) => uid)).toEqual(['uid-other']);
   });
 
   test('of a deployment at rest for longer, and of one that has gone, is forgotten', () => {
@@ -286,8 +311,16 @@ describe('sealing keys', () => {
     gateway('a');
     const next = new GatewayTeller(view, () => ({ nowMs, timeMs: START_TIME + nowMs }));
     const told: Heartbeat[] = [];
-    next.connected('a', () => true);
-    next.connected('b', (message) => told.push(message) > 0);
+    next.connected(
+      'a',
+      () => true,
+      () => false,
+    );
+    next.connected(
+      'b',
+      (message) => told.push(message) > 0,
+      () => false,
+    );
     next.heard('a', { sealingKeys: [key('key-of-a', 0)] });
     next.heard('b', { sealingKeys: [] });
     expect(idsOf(told)).toEqual([['key-of-a']]);

@@ -21,6 +21,8 @@ const TICKS_PER_STEP = HISTORY_STEP_MS / TICK_MS;
 
 interface Gateway {
   readonly tell: Tell;
+  /** It reads too slowly to be told more now. */
+  readonly isCongested: () => boolean;
   watch: Watch | undefined;
   /** When a watch was answered last, besides each second. */
   answeredAtMs: number;
@@ -43,10 +45,13 @@ export class GatewayTeller {
   readonly #gateways = new Map<string, Gateway>();
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
+  /** What was answered last besides each second, and when. */
+  #answers: { atMs: number; of: LiveAnswers };
 
   constructor(view: LiveView, now: () => Moment) {
     this.#view = view;
     this.#now = now;
+    this.#answers = { atMs: Number.NEGATIVE_INFINITY, of: new LiveAnswers(view, now()) };
   }
 
   /** Tells and keeps once a second from now on, until stop(). */
@@ -60,10 +65,11 @@ export class GatewayTeller {
   }
 
   /** A gateway is connected, by another connection than before. */
-  connected(podUid: string, tell: Tell): void {
+  connected(podUid: string, tell: Tell, isCongested: () => boolean): void {
     this.disconnected(podUid);
     this.#gateways.set(podUid, {
       tell,
+      isCongested,
       watch: undefined,
       answeredAtMs: Number.NEGATIVE_INFINITY,
       answer: undefined,
@@ -83,10 +89,11 @@ export class GatewayTeller {
   heard(podUid: string, { watch, sealingKeys }: Pick<Report, 'watch' | 'sealingKeys'>): void {
     const gateway = this.#gateways.get(podUid);
     if (gateway === undefined) return;
-    if (sealingKeys !== undefined) this.#takeKeys(gateway, sealingKeys);
+    if (sealingKeys !== undefined) this.#takeKeys(podUid, gateway, sealingKeys);
     if (watch === undefined) return;
     gateway.watch = watch;
-    for (const uid of gateway.historyTold) if (!watch.details.includes(uid)) gateway.historyTold.delete(uid);
+    const histories = historiesOf(watch);
+    for (const uid of gateway.historyTold) if (!histories.has(uid)) gateway.historyTold.delete(uid);
     const waitMs = gateway.answeredAtMs + ANSWER_MS - this.#now().nowMs;
     if (waitMs <= 0) this.#answer(gateway);
     else gateway.answer ??= setTimeout(() => this.#answer(gateway), waitMs);
@@ -96,12 +103,19 @@ export class GatewayTeller {
     const moment = this.#now();
     gateway.answer = undefined;
     gateway.answeredAtMs = moment.nowMs;
-    this.#view.notice(moment.nowMs);
-    this.#tellLive(gateway, new LiveAnswers(this.#view, moment));
+    this.#tellLive(gateway, this.#answersAt(moment));
   }
 
-  #takeKeys(gateway: Gateway, keys: NonNullable<Report['sealingKeys']>): void {
-    const isNew = this.#keys.add(keys, this.#now().timeMs);
+  /** Returns figures that are no older than what a gateway is told most often: many that ask share them. */
+  #answersAt(moment: Moment): LiveAnswers {
+    if (moment.nowMs - this.#answers.atMs < ANSWER_MS) return this.#answers.of;
+    this.#view.notice(moment.nowMs);
+    this.#answers = { atMs: moment.nowMs, of: new LiveAnswers(this.#view, moment) };
+    return this.#answers.of;
+  }
+
+  #takeKeys(podUid: string, gateway: Gateway, keys: NonNullable<Report['sealingKeys']>): void {
+    const isNew = this.#keys.add(keys, { podUid }, this.#now().timeMs);
     gateway.knowsKeys = true;
     gateway.wantsKeys = true;
     if (isNew) for (const each of this.#gateways.values()) each.wantsKeys = each.knowsKeys;
@@ -127,8 +141,10 @@ export class GatewayTeller {
 
   #tellLive(gateway: Gateway, answers: LiveAnswers): void {
     const { watch } = gateway;
-    if (watch === undefined) return;
+    // The next second says what is not said now; the figures are not even computed.
+    if (watch === undefined || gateway.isCongested()) return;
     const { version, namespaces, details } = watch;
+    const histories = historiesOf(watch);
     const detailed = details.flatMap((uid) => answers.detail(uid) ?? []);
     const known = new Set(details);
     const listed = namespaces.length === 0 ? [] : answers.reachedFrom(namespaces).filter(({ uid }) => !known.has(uid));
@@ -140,12 +156,13 @@ export class GatewayTeller {
     }
     gateway.silentFor = undefined;
     const withHistory = detailed.map((live) =>
-      gateway.historyTold.has(live.uid) ? live : { ...live, history: this.#view.history(live.uid) },
+      histories.has(live.uid) && !gateway.historyTold.has(live.uid)
+        ? { ...live, history: this.#view.history(live.uid) }
+        : live,
     );
     const parts = [...chunks(withHistory, DETAILS_PER_LINE), ...chunks(listed, DEPLOYMENTS_PER_LINE)];
     for (const [index, deployments] of parts.entries()) {
       const live = { watch: version, more: index < parts.length - 1, deployments };
-      // The next second says it again.
       if (!gateway.tell({ type: 'heartbeat', live })) return;
       for (const { uid, history } of deployments) if (history !== undefined) gateway.historyTold.add(uid);
     }
@@ -178,6 +195,10 @@ class LiveAnswers {
       return once(this.#summaries, uid, () => this.#view.summary(uid, this.#moment)) ?? [];
     });
   }
+}
+
+function historiesOf({ details, histories = details }: Watch): Set<string> {
+  return new Set(histories);
 }
 
 function once<T>(known: Map<string, T>, key: string, make: () => T): T {

@@ -92,9 +92,9 @@ export class Gateways implements GatewayWord {
       logger,
       onFailure,
       listener: {
-        connected: (podUid, instance, tell) => {
+        connected: (podUid, instance, tell, isCongested) => {
           this.view.connected(podUid, instance, performance.now());
-          this.#teller.connected(podUid, tell);
+          this.#teller.connected(podUid, tell, isCongested);
         },
         disconnected: (podUid) => {
           this.view.disconnected(podUid);

@@ -30,6 +30,7 @@ import type { Settings } from './settings.ts';
 import { restoreTurns } from './templates/restore-turns.ts';
 import { DISPLAY_INTERVAL_MS, TrafficDisplay } from './traffic-display.ts';
 import { DepartedPods } from './usage/departed-pods.ts';
+import { unwatchedFrom } from './usage/accounting.ts';
 import { registerUsageMetrics } from './usage/metrics.ts';
 import { PriceDisplay } from './usage/price-display.ts';
 
@@ -223,7 +224,7 @@ export class InferenceOperator extends Operator {
       display: this.#display,
       prices: this.#prices,
       departed: this.#departed,
-      unwatchedSince: this.#unwatchedSince(watchedUntilMs),
+      unwatchedSince: unwatchedFrom(watchedUntilMs, this.#watchingSinceMs ?? Date.now()),
       failures: new ApplyFailures(),
       engineLogs: new EngineLogs({ read: engineLogReader(client), logger: this.#log }),
       turns: restoreTurns(this.#caches, (ref) => this.#queue?.add(objectKey(ref))),
@@ -256,13 +257,6 @@ export class InferenceOperator extends Operator {
       await queue.stop(STOP_GRACE_MS);
       await events.stop();
     }
-  }
-
-  /**
-   * When nobody watched replicas any more before this process did, in Unix seconds: another led until `watchedUntilMs`.
-   */
-  #unwatchedSince(watchedUntilMs = Number.NEGATIVE_INFINITY): number {
-    return Math.floor(Math.min(watchedUntilMs, this.#watchingSinceMs ?? Number.POSITIVE_INFINITY) / 1_000);
   }
 
   async #close(): Promise<void> {

@@ -11,6 +11,8 @@ export const HISTORY_STEP_MS = 5_000;
 const KEPT_MS = MAX_HISTORY * HISTORY_STEP_MS;
 /** Of those with the latest requests; a sample takes about 170 bytes, so that all take 30 MB. */
 const MAX_KEPT = 1_000;
+/** As a line has it: gateways are hostile, and one that says too much must not make it one that others refuse. */
+const MAX_RATE = 1e9;
 /** As many as a line names. */
 const MAX_REPLICAS = 1_000;
 
@@ -85,7 +87,7 @@ export class LiveView {
     return {
       uid,
       sample,
-      replicas: replicas.map(([podUid, { inFlight, gauges }]) => ({ podUid, inFlight, ...gauges })),
+      replicas: replicas.map(([podUid, { inFlight, gauges }]) => ({ podUid, inFlight: bounded(inFlight), ...gauges })),
     };
   }
 
@@ -104,17 +106,21 @@ export class LiveView {
     const kvCacheUsage = meanUsage(replicas);
     return {
       timeMs,
-      requestsPerSecond,
+      requestsPerSecond: Math.min(requestsPerSecond, MAX_RATE),
       ...(latencyP50Ms !== undefined && { latencyP50Ms }),
       ...(latencyP95Ms !== undefined && { latencyP95Ms }),
       ...(firstByteP95Ms !== undefined && { firstByteP95Ms }),
-      inFlight: replicas.reduce((sum, { inFlight }) => sum + inFlight, 0),
-      queued: this.#load.held(uid),
+      inFlight: bounded(replicas.reduce((sum, { inFlight }) => sum + inFlight, 0)),
+      queued: bounded(this.#load.held(uid)),
       ...(kvCacheUsage !== undefined && { kvCacheUsage }),
       replicasReady: ready,
       replicasDesired: desired,
     };
   }
+}
+
+function bounded(count: number): number {
+  return Math.min(count, Number.MAX_SAFE_INTEGER);
 }
 
 function meanUsage(replicas: readonly ReplicaLoad[]): number | undefined {

@@ -39,6 +39,7 @@ const PROGRESS_MS = 5_000;
 const PROGRESS_TIMEOUT_MS = 1_000;
 
 export interface ReconcileContext extends ScalingContext, AccountingContext {
+  client: ScalingContext['client'];
   applier: Applier;
   events: EventRecorder;
   display: TrafficDisplay;
@@ -83,7 +84,7 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   const applyFailure = failure ? context.failures.describe(failure, observation.resource) : undefined;
   if (failure && applyFailure === undefined) throw failure;
   const traffic = shownTraffic(observation.resource, context);
-  const accounts = timeAndPrice(observation, context);
+  const accounts = await timeAndPrice(observation, context);
   const { gatewayUrl } = settings;
   // After the children were applied, which a kubelet that does not answer must not hold up.
   const { lookAgainMs, ...told } = await readLogs(observation, context);
@@ -127,13 +128,16 @@ async function readLogs(
 }
 
 async function noteDeletion(ref: ObjectReference, context: ReconcileContext): Promise<ProcessResult> {
-  const { inferenceDeployments: resources, pods } = context.caches;
+  const { hardwareProfiles, inferenceDeployments: resources, pods: replicas } = context.caches;
   const resource = resources.get(ref);
   if (resource === undefined) return {};
   if (resources.isBehind(ref)) return { requeueAfterMs: BEHIND_RETRY_MS, untried: true };
   const { namespace = '', uid = '' } = resource.metadata;
-  const left = pods.byIndex('deployment', `${namespace}/${uid}`);
-  const status = deletingStatus(resource, left, usageOf(resource, left, context), context.now());
+  const pods = replicas.byIndex('deployment', `${namespace}/${uid}`);
+  const { hardwareProfile: name } = effectiveSpec(resource.spec);
+  const profile = hardwareProfiles.get({ namespace: context.settings.namespace, name });
+  const usage = await usageOf(resource, pods, context);
+  const status = deletingStatus({ resource, profile, pods, usage }, context.now());
   try {
     await writeStatus(resource, status, context);
   } catch (error) {

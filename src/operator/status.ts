@@ -3,27 +3,23 @@ import { REASON_ORDER, type ConditionType } from '../api/conditions.ts';
 import { effectiveSpec } from '../api/defaults.ts';
 import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
 import type { Pod } from '../api/kubernetes.ts';
-import { markedAtMs } from '../autoscaler/marks.ts';
 import type { ShownLearned } from '../autoscaler/shown-learned.ts';
 import type { Standing } from '../autoscaler/standing.ts';
-import { MAX_MARKS } from '../autoscaler/victims.ts';
 import { findCondition, setCondition, type Condition } from '../kube/conditions.ts';
 import type { Problem, ReplicaContext, ReplicaState } from './diagnose/context.ts';
 import { overdue, podsRefused } from './diagnose/deployment.ts';
 import { isOver, ofNewestRevision, outgrown } from './diagnose/endings.ts';
 import type { EngineCause } from './diagnose/engine-log.ts';
 import { replicaContext } from './diagnose/replica-context.ts';
-import { diagnoseReplica } from './diagnose/replica.ts';
 import { steady } from './diagnose/steady.ts';
 import type { Observation } from './gather.ts';
 import type { Plan } from './plan.ts';
-import { costPerHour } from './cost.ts';
+import { shownCost } from './cost.ts';
 import { hintingAtUpdate, holdingUp } from './templates/messages.ts';
 import { scalingActiveVerdict, scalingLimitedVerdict } from './scaling-verdicts.ts';
-import { shownReplicas } from './replica-list.ts';
+import { replicaState, shownReplicas } from './replica-list.ts';
 import { actedOn, shownBefore, shownDecision } from './scaling-status.ts';
 import type { ShownTraffic } from './traffic-display.ts';
-import { isPlaced } from './usage/lifetimes.ts';
 import { availableVerdict, progressingVerdict, readyVerdict, replicasReadyVerdict, type Verdict } from './verdicts.ts';
 
 export type EngineCauses = ReadonlyMap<string, EngineCause>;
@@ -62,13 +58,12 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
   // Pods that ended for good count only where nothing else tells why there is no replica.
   const live = observation.pods.filter((pod) => !isOver(pod));
   const pods = live.length > 0 ? live : observation.pods;
-  const replicas = pods.map((pod) => ({ pod, state: replicaState(pod, context, engineCauses) }));
+  const replicas = pods.map((pod) => ({
+    pod,
+    state: replicaState(pod, context, engineCauses.get(pod.metadata.uid ?? '')),
+  }));
   const states = replicas.map(({ state }) => state);
-  const drainingPods = live
-    .filter(isMarked)
-    .map(({ metadata }) => metadata.uid ?? '')
-    .slice(0, MAX_MARKS);
-  const cost = shownCost(input);
+  const cost = shownCost(observation.profile, observation.pods, input.perMillionTokens);
   const update = input.plan.template?.update;
   return {
     conditions: conditions(
@@ -83,11 +78,7 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
       model: observation.resource.metadata.name,
     },
     ...shownModel(input),
-    replicas: {
-      desired: decision.replicas,
-      ...shownReplicas(replicas),
-      ...(drainingPods.length > 0 && { drainingPods: drainingPods.toSorted() }),
-    },
+    replicas: { desired: decision.replicas, ...shownReplicas(replicas) },
     scaling: {
       ...(isUnchanged ? shownBefore(told) : shownDecision(decision, told, now)),
       ...input.traffic,
@@ -97,14 +88,6 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
     ...(input.usage && { usage: input.usage }),
     ...(update && { update }),
   };
-}
-
-function shownCost({ observation, perMillionTokens }: StatusInput): InferenceDeploymentStatus['cost'] {
-  const price = observation.profile?.spec.price;
-  if (price === undefined) return undefined;
-  const perHour = costPerHour(price, observation.pods.filter(isPlaced));
-  const { currency, perGpuHour } = price;
-  return { currency, perHour, perGpuHour, ...(perMillionTokens !== undefined && { perMillionTokens }) };
 }
 
 const UNKNOWN_MODEL: Verdict = {
@@ -119,17 +102,6 @@ function shownModel({ observation, plan, downloadedPercent }: StatusInput): Pick
   const { downloadedPercent: _before, ...model } = known ?? {};
   const shown = { ...model, ...(downloadedPercent !== undefined && { downloadedPercent }) };
   return Object.keys(shown).length === 0 ? {} : { model: shown };
-}
-
-/** Chosen by the scaler to go with the next scale-down, and not gone yet. */
-function isMarked(pod: Pod): boolean {
-  return pod.metadata.deletionTimestamp === undefined && markedAtMs(pod) !== undefined;
-}
-
-/** One that was chosen to go finishes its requests although it could serve more. */
-function replicaState(pod: Pod, context: ReplicaContext, causes: EngineCauses): ReplicaState {
-  const state = diagnoseReplica(pod, context, causes.get(pod.metadata.uid ?? ''));
-  return state.phase === 'ready' && isMarked(pod) ? { phase: 'draining' } : state;
 }
 
 /** What is wrong with the replicas of the newest revision and with those that leave, and what ended the ones before. */

@@ -152,9 +152,8 @@ describe('detail', () => {
     await tab.getByText('over the target of 5 s').waitFor();
     expect(await tab.evaluate(DRAWN)).toBe(true);
     await tab.getByText('As a table').first().click();
-    expect(
-      await tab.getByRole('region', { name: 'Requests per second, each minute' }).getByRole('row').count(),
-    ).toBeGreaterThan(14);
+    const rows = tab.getByRole('region', { name: 'Requests per second, each minute' }).getByRole('row');
+    await eventually(async () => expect(await rows.count()).toBeGreaterThan(14));
   });
 
   test('a failure says what to do, and its end is seen', async () => {

@@ -255,8 +255,9 @@ describe('a deployment', () => {
 
   test.each([
     ['Argo CD', { annotations: { 'argocd.argoproj.io/tracking-id': 'llms:infer.dev/InferenceDeployment:x/kept' } }],
-    ['Argo CD', { labels: { 'app.kubernetes.io/instance': 'llms' } }],
-    ['Flux', { labels: { 'kustomize.toolkit.fluxcd.io/name': 'llms' } }],
+    ['Argo CD', { labels: { 'argocd.argoproj.io/instance': 'llms' } }],
+    // The merge keeps what the case before has set.
+    ['Flux', { labels: { 'argocd.argoproj.io/instance': null, 'kustomize.toolkit.fluxcd.io/name': 'llms' } }],
   ])('that %s keeps is changed in Git, or with --force', async (tool, metadata) => {
     const empty = { annotations: null, labels: null };
     await createDeployment(client, namespace, 'kept').catch(() => undefined);

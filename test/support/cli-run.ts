@@ -35,12 +35,12 @@ export interface RunningCli {
   interrupt(): void;
 }
 
-/** Starts it; with `terminal` the user types at a terminal, and the rest stays a pipe. */
+/** Starts it; with `terminal` the user types and reads standard error at one; standard output stays a pipe. */
 export function startCli(args: readonly string[], options: CliOptions & { terminal?: boolean } = {}): RunningCli {
   const { env = {}, now, terminal = false } = options;
   const stdin: RunningCli['stdin'] = new PassThrough();
-  if (terminal) stdin.isTTY = true;
   const [stdout, stderr] = [new Captured(), new Captured()];
+  if (terminal) stdin.isTTY = stderr.isTTY = true;
   const controller = new AbortController();
   const host = { stdin, stdout, stderr, env, now: () => now ?? new Date(), signal: controller.signal };
   const ended = run([...args], host).then(async (code) => {
@@ -61,6 +61,7 @@ export function startCli(args: readonly string[], options: CliOptions & { termin
 
 class Captured extends PassThrough {
   text = '';
+  isTTY?: boolean;
 
   constructor() {
     super({ encoding: 'utf8' });

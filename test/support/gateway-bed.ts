@@ -1,6 +1,7 @@
 /** Engines and gateways that end with the test that started them; importing this registers the clean-up. */
 import { connect, type Socket } from 'node:net';
-import { afterEach } from '@jest/globals';
+import { afterEach, expect } from '@jest/globals';
+import type { UsageRow } from '../../src/channel/usage-report.ts';
 import type { GatewayLimits } from '../../src/gateway/limits.ts';
 import { startEngine, startGateway, type FakeDeployment, type FakeEngine, type RunningGateway } from './gateway.ts';
 
@@ -34,4 +35,11 @@ export function connectTo(gateway: RunningGateway): Socket {
   const socket = connect(Number(new URL(gateway.url).port), '127.0.0.1');
   cleanups.push(() => void socket.destroy());
   return socket;
+}
+
+/** Returns the only row of what was used. */
+export function onlyUsed({ ledger }: RunningGateway): UsageRow {
+  const rows = [...ledger.pending(Date.now())].flatMap((report) => report.rows);
+  expect(rows).toHaveLength(1);
+  return rows[0] as UsageRow;
 }

@@ -21,20 +21,31 @@ export interface ReplyHead {
   readonly model: string;
 }
 
-/** The `usage` object; its details are null unless the server runs with --enable-prompt-tokens-details. */
+/** The `usage` of a whole answer; its details are null unless the server runs with --enable-prompt-tokens-details. */
 export function usageBody(usage: Usage) {
+  const { cachedTokens: cached } = usage;
   return {
-    prompt_tokens: usage.promptTokens,
-    total_tokens: usage.promptTokens + usage.completionTokens,
-    completion_tokens: usage.completionTokens,
-    prompt_tokens_details: usage.cachedTokens === undefined ? null : { cached_tokens: usage.cachedTokens },
+    ...countsBody(usage),
+    prompt_tokens_details:
+      cached === undefined ? null : { cached_tokens: cached, created_cache_tokens: null, multimodal_tokens: null },
+    completion_tokens_details: null,
   };
 }
 
-/** What each event of a stream tells where `continuous_usage_stats` asks for it: of its own choice, without details. */
-function countsBody(usage: Usage) {
-  const { prompt_tokens_details: _details, ...counts } = usageBody(usage);
-  return counts;
+function countsBody({ promptTokens, completionTokens }: Usage) {
+  return {
+    prompt_tokens: promptTokens,
+    total_tokens: promptTokens + completionTokens,
+    completion_tokens: completionTokens,
+  };
+}
+
+/**
+ * What each event of a stream tells where `continuous_usage_stats` asks for it: of its own choice, without details of the
+ * prompt. Those of reasoning are set in chats alone, to null without a reasoning parser.
+ */
+function eachBody({ kind }: ReplyHead, usage: Usage) {
+  return { ...countsBody(usage), ...(kind === 'chat' ? { completion_tokens_details: null } : {}) };
 }
 
 /** The whole answer to a request without `stream`. */
@@ -102,12 +113,14 @@ export function chunk(head: ReplyHead, choice: Choice, text: string, role = fals
           logprobs: null,
           ...finish,
         };
-  return { ...chunkHead(head), choices: [body], ...(usage === undefined ? {} : { usage: countsBody(usage) }) };
+  return { ...chunkHead(head), choices: [body], ...(usage === undefined ? {} : { usage: eachBody(head, usage) }) };
 }
 
-/** The last event before [DONE] where usage was asked for: no choices. */
+/** The last event before [DONE] where usage was asked for: no choices, and of details only those that there are. */
 export function usageChunk(head: ReplyHead, usage: Usage) {
-  return { ...chunkHead(head), choices: [], usage: usageBody(usage) };
+  const { cachedTokens: cached } = usage;
+  const details = cached === undefined ? {} : { prompt_tokens_details: { cached_tokens: cached } };
+  return { ...chunkHead(head), choices: [], usage: { ...countsBody(usage), ...details } };
 }
 
 function chunkHead({ kind, id, created, model }: ReplyHead) {

@@ -50,7 +50,7 @@ const chat = { model: 'tiny', messages: [{ role: 'user', content: 'Say something
 
 interface Event {
   choices: { index: number; delta?: { role?: string; content?: string }; finish_reason: string | null }[];
-  usage?: { prompt_tokens: number; completion_tokens: number; prompt_tokens_details: unknown };
+  usage?: { prompt_tokens: number; completion_tokens: number; prompt_tokens_details?: { cached_tokens: number } };
   error?: { type: string };
 }
 
@@ -154,12 +154,24 @@ describe('a chat completion', () => {
     expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: 5 } });
   });
 
-  test('tells in each event what its own choice has had where that is asked for', async () => {
-    const { url } = await start();
-    const stream_options = { include_usage: true, continuous_usage_stats: true };
+  test.each([
+    ['that is asked for', [], { stream_options: { include_usage: true, continuous_usage_stats: true } }],
+    ['the server forces usage', ['--enable-force-include-usage'], {}],
+  ])('tells in each event what its own choice has had where %s', async (_, flags, extra) => {
+    const { url } = await start({ flags });
     const { events: chunks } = await events(
-      await post(`${url}/v1/chat/completions`, { ...chat, max_tokens: 2, n: 2, stream: true, stream_options }),
+      await post(`${url}/v1/chat/completions`, { ...chat, max_tokens: 2, n: 2, stream: true, ...extra }),
     );
+    const roles = chunks.map(({ choices }) => choices[0]?.delta?.role);
+    expect(roles.slice(0, 3)).toEqual(['assistant', 'assistant', undefined]);
+    // A field that is null was set: vLLM leaves out what was not.
+    expect(chunks[0]?.usage).toEqual({
+      prompt_tokens: expect.any(Number),
+      total_tokens: chunks[0]?.usage?.prompt_tokens,
+      completion_tokens: 0,
+      completion_tokens_details: null,
+    });
+    expect(chunks.at(-1)?.usage).not.toHaveProperty('prompt_tokens_details');
     const told = (index: number) =>
       chunks.filter(({ choices }) => choices[0]?.index === index).map(({ usage }) => usage?.completion_tokens);
     expect([told(0), told(1)]).toEqual([
@@ -182,6 +194,23 @@ describe('a chat completion', () => {
     };
     expect(await cached()).toBe(0);
     expect(await cached()).toBe(96);
+  });
+
+  test('tells cached tokens of one prompt, whichever has how many choices', async () => {
+    const { url } = await start({ flags: ['--enable-prompt-tokens-details'] });
+    const prompt = ['word '.repeat(100), 'short'];
+    const ask = async (extra: object): Promise<Response> =>
+      await post(`${url}/v1/completions`, {
+        model: 'tiny',
+        prompt,
+        max_tokens: 2,
+        n: 2,
+        ...extra,
+      });
+    await (await ask({})).text();
+    expect(await (await ask({})).json()).toMatchObject({ usage: { prompt_tokens_details: { cached_tokens: 0 } } });
+    const { events: chunks } = await events(await ask({ stream: true, stream_options: { include_usage: true } }));
+    expect(chunks.at(-1)?.usage?.prompt_tokens_details).toEqual({ cached_tokens: 96 });
   });
 
   test('gives n choices, and stops at a stop string', async () => {

@@ -118,14 +118,22 @@ async function generate(
   const text = kind === 'chat' ? chatRequest(body) : completionRequest(body);
   const details = simulator.arguments.promptTokensDetails;
   const shown = (usage: Usage): Usage => (details ? usage : { ...usage, cachedTokens: undefined });
-  const includeUsage = text.includeUsage || simulator.arguments.forceIncludeUsage;
+  const { forceIncludeUsage: force } = simulator.arguments;
+  const includeUsage = text.includeUsage || force;
+  const eachUsage = force || (text.includeUsage && text.continuousUsage);
+  let begun = kind === 'completion';
   const event = (data: unknown) => response.write(`data: ${JSON.stringify(data)}\n\n`);
   const running = simulator.start(kind, text, {
-    text: (choice, piece, first, usage) => {
+    text: (choice, piece, usage) => {
       if (!text.stream) return;
-      const each = includeUsage && text.continuousUsage ? usage() : undefined;
+      const each = eachUsage ? usage() : undefined;
       const none = each && { ...each, completionTokens: 0 };
-      if (first && kind === 'chat') event(chunk(running.head, { ...choice, finishReason: null }, '', true, none));
+      if (!begun) {
+        for (let index = 0; index < text.n; index += 1) {
+          event(chunk(running.head, { index, text: '', finishReason: null, stopReason: null }, '', true, none));
+        }
+      }
+      begun = true;
       event(chunk(running.head, choice, piece, false, each));
     },
     done: (choices, usage) => {

@@ -13,8 +13,8 @@ import { BLOCK_TOKENS } from './tokenizer.ts';
 
 /** What the HTTP side hears while a request runs. */
 export interface RequestListener {
-  /** New text of a choice; `first` where it is the choice's first token. `usage` is of this choice alone, so far. */
-  text(choice: Choice, text: string, first: boolean, usage: () => Usage): void;
+  /** New text of a choice; `usage` is of this choice alone, so far. */
+  text(choice: Choice, text: string, usage: () => Usage): void;
   /** All choices have ended. */
   done(choices: readonly Choice[], usage: Usage): void;
   /** The engine died. */
@@ -154,13 +154,14 @@ export class Simulator {
                 choice.stopReason = answer.stopReason;
               }
               told = position + 1;
-              listener.text(choice, first && request.echo ? choice.text : visible, first, soFar);
+              listener.text(choice, first && request.echo ? choice.text : visible, soFar);
             },
             finished: (reason, sequence) => {
-              cachedTokens += sequence.cachedTokens;
+              // Of several prompts vLLM tells one: in a stream the first that it has, else the last.
+              if (promptIndex === (request.stream ? 0 : prompts.length - 1)) cachedTokens = sequence.cachedTokens;
               if (reason === 'abort') {
                 choice.finishReason = 'abort';
-                listener.text(choice, '', sequence.generatedTokens === 0, soFar);
+                listener.text(choice, '', soFar);
               }
               open -= 1;
               if (open > 0) return;

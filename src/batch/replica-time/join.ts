@@ -11,14 +11,18 @@ interface UsageRow {
 export interface ReplicaTimeFields {
   replica_seconds?: number;
   gpu_seconds?: number;
-  /** A decimal string; absent without a price, and where there were several currencies in the bucket. */
+  /** A decimal string; absent without a price. */
   cost?: string;
   currency?: string;
 }
 
+/** Rows are added up by whoever reads them: cents would not do for an hour. */
+const COST_DIGITS = 6;
+
 /**
  * Returns `rows`, which are of one deployment and bucket each, with the time and cost of the replicas; deployments without
- * a request have a row that `empty` makes. In the order of time and deployment.
+ * a request have a row that `empty` makes, and so has each further currency that was paid in, with nothing but its cost: the
+ * sum over the rows is right whatever is added up. In the order of time and deployment.
  */
 export function withReplicaTime<Row extends UsageRow>(
   rows: readonly Row[],
@@ -26,12 +30,17 @@ export function withReplicaTime<Row extends UsageRow>(
   empty: (start: number, deployment: string) => Row,
 ): (Row & ReplicaTimeFields)[] {
   const joined = new Map<string, Row & ReplicaTimeFields>(rows.map((row) => [idOf(row), row]));
+  const further: (Row & ReplicaTimeFields)[] = [];
   for (const time of times) {
-    const row = joined.get(idOf(time)) ?? empty(time.start, time.deployment);
-    joined.set(idOf(time), { ...row, ...fieldsOf(time) });
+    const { start, deployment, replicaSeconds, gpuSeconds } = time;
+    const row = joined.get(idOf(time)) ?? empty(start, deployment);
+    const [cost, ...others] = costsOf(time);
+    const seconds = { replica_seconds: Math.round(replicaSeconds), gpu_seconds: Math.round(gpuSeconds) };
+    joined.set(idOf(time), { ...row, ...seconds, ...cost });
+    further.push(...others.map((other) => ({ ...empty(start, deployment), ...other })));
   }
-  return [...joined.values()].toSorted(
-    (a, b) => a.start - b.start || ((a.deployment ?? '') < (b.deployment ?? '') ? -1 : 1),
+  return [...joined.values(), ...further].toSorted(
+    (a, b) => a.start - b.start || compare(a.deployment ?? '', b.deployment ?? ''),
   );
 }
 
@@ -39,11 +48,14 @@ function idOf({ start, deployment }: UsageRow): string {
   return `${start} ${deployment ?? ''}`;
 }
 
-function fieldsOf({ cost, gpuSeconds, replicaSeconds }: ReplicaTimeRow): ReplicaTimeFields {
-  const [paid, another] = Object.entries(cost).filter(([, sum]) => sum > 0);
-  return {
-    replica_seconds: Math.round(replicaSeconds),
-    gpu_seconds: Math.round(gpuSeconds),
-    ...(paid && another === undefined && { currency: paid[0], cost: paid[1].toFixed(2) }),
-  };
+function costsOf({ cost }: ReplicaTimeRow): Required<Pick<ReplicaTimeFields, 'cost' | 'currency'>>[] {
+  return Object.entries(cost)
+    .filter(([, sum]) => sum > 0)
+    .map(([currency, sum]) => ({ currency, cost: sum.toFixed(COST_DIGITS) }))
+    .toSorted((a, b) => compare(a.currency, b.currency));
+}
+
+function compare(a: string, b: string): number {
+  if (a === b) return 0;
+  return a < b ? -1 : 1;
 }

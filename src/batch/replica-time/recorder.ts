@@ -6,10 +6,11 @@ import type { Informer } from '../../kube/informer.ts';
 import type { Logger } from '../../kube/types.ts';
 import type { ClockWatch } from '../clock-watch.ts';
 import type { ReplicaTimeRecords } from './records.ts';
-import { replicaTimeRows, type ReplicaTimeRow } from './rows.ts';
-import { latest, snapshotOf, type Snapshot } from './snapshots.ts';
+import { ReplicaTimeSums, type ReplicaTimeRange, type ReplicaTimeRow } from './rows.ts';
+import { firstSnapshot, latest, snapshotOf, type Snapshot } from './snapshots.ts';
 
 const HOUR_SECONDS = 3_600;
+const DAY_SECONDS = 86_400;
 /** What could not be written is tried again, and a new hour is looked for. */
 const TICK_MS = 60_000;
 
@@ -23,23 +24,36 @@ export interface RecorderOptions {
   readonly logger: Logger;
 }
 
+/** What is known of the deployments of a namespace. */
+interface Known {
+  /** Whoever was created from then on (Unix seconds) and has no snapshot has not been seen before. */
+  readonly from: number;
+  /** The last snapshot of each by UID, and whether it is kept or on its way. */
+  readonly last: Map<string, { snapshot: Snapshot; kept: boolean }>;
+}
+
 export class ReplicaTimeRecorder {
   readonly #options: RecorderOptions;
   readonly #stop = new AbortController();
-  /** The last snapshot of each deployment by UID, and whether it is kept or on its way; by namespace, once read. */
-  readonly #last = new Map<string, Map<string, { snapshot: Snapshot; kept: boolean }>>();
-  /** What is to be written, by namespace. */
-  readonly #pending = new Map<string, Snapshot[]>();
+  /** By namespace, once read. */
+  readonly #known = new Map<string, Known>();
+  /** What is to be written, by namespace and day. */
+  readonly #pending = new Map<string, Map<number, Snapshot[]>>();
+  /** Those that have gone and whose last sums are not taken yet, and when that was. */
+  readonly #gone: { deployment: InferenceDeployment; at: number }[] = [];
   /** One after the other: each reads an object and writes it again. */
   #work: Promise<void> = Promise.resolve();
   #running: Promise<void> = Promise.resolve();
-  #hour = 0;
+  /** Of the last sums that were taken. */
+  #hour: number | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    options.deployments.onChange(({ type, object }) => {
-      const at = this.#seconds();
-      if (type === 'deleted') void this.#queue(async () => await this.#take([object], at));
+    options.deployments.onChange(({ type, object: deployment }) => {
+      // What is kept already must do where nobody knows when it went.
+      if (type !== 'deleted' || !options.clock.isSteady()) return;
+      this.#gone.push({ deployment, at: this.#seconds() });
+      void this.#queue(async () => await this.#takeGone());
     });
   }
 
@@ -54,16 +68,16 @@ export class ReplicaTimeRecorder {
     await this.#work;
   }
 
-  /** Takes the sums if an hour has begun since the last time, or nothing was taken yet, and writes what is to be written. */
+  /**
+   * Takes the sums if an hour has begun since the last time, or nothing was taken yet, and writes what is to be written.
+   * Nothing is taken while the clock is not to be believed: sums of a time to come would stay.
+   */
   async tick(): Promise<void> {
     const hour = Math.floor(this.#seconds() / HOUR_SECONDS);
-    const isFirst = this.#hour === 0;
-    if (hour > this.#hour) {
-      this.#hour = hour;
-      // The first may be at any time: what was before is not to be spread over what comes.
-      const at = isFirst ? this.#seconds() : hour * HOUR_SECONDS;
-      await this.#queue(async () => await this.#take(this.#options.deployments.list(), at));
-      if (this.#options.clock.isSteady()) {
+    if (this.#options.clock.isSteady()) {
+      if (this.#gone.length > 0) await this.#queue(async () => await this.#takeGone());
+      if (hour !== this.#hour) {
+        await this.#queue(async () => await this.#takeAll(hour));
         await this.#queue(async () => await this.#options.records.tidy(this.#seconds(), this.#stop.signal));
       }
     }
@@ -72,20 +86,25 @@ export class ReplicaTimeRecorder {
 
   /**
    * Returns time and cost of the namespace's deployments by bucket, from `start` to `end` (Unix seconds) or until now.
-   * Throws StoreUnavailable.
+   * Throws StoreUnavailable, and TooMuchUsage beyond `mostRows` or `mostBytes` that are read.
    */
-  async rows(
-    namespace: string,
-    range: { start: number; end: number; bucketSeconds: number },
-  ): Promise<ReplicaTimeRow[]> {
-    const { deployments, records } = this.#options;
-    const kept = [...(await records.read(namespace, range.start, range.end)), ...(this.#pending.get(namespace) ?? [])];
-    const before = latest(kept);
-    const at = this.#seconds();
-    const present = deployments
-      .list(namespace)
-      .map((deployment) => snapshotOf(deployment, before.get(deployment.metadata.uid ?? ''), at));
-    return replicaTimeRows([...kept, ...present], range);
+  async rows(namespace: string, range: ReplicaTimeRange & { readonly mostBytes: number }): Promise<ReplicaTimeRow[]> {
+    const { clock, deployments, records } = this.#options;
+    const now = this.#seconds();
+    // Before the store is read: what is written meanwhile is in neither otherwise.
+    const pending = [...(this.#pending.get(namespace)?.values() ?? [])].flat();
+    const sums = new ReplicaTimeSums(range);
+    for await (const day of records.read(namespace, { ...range, now })) sums.add(day);
+    sums.add(pending);
+    const known = this.#known.get(namespace);
+    // A namespace of which nothing was taken yet will be told when that is done.
+    if (known === undefined || !clock.isSteady()) return sums.rows();
+    for (const deployment of deployments.list(namespace)) {
+      const { uid = '' } = deployment.metadata;
+      const before = known.last.get(uid)?.snapshot ?? firstSnapshot(deployment, now, known.from);
+      sums.add([before, snapshotOf(deployment, before, now)]);
+    }
+    return sums.rows();
   }
 
   async #run(): Promise<void> {
@@ -95,35 +114,72 @@ export class ReplicaTimeRecorder {
     }
   }
 
-  async #take(deployments: readonly InferenceDeployment[], at: number): Promise<void> {
-    for (const deployment of deployments) {
-      const { namespace = '', uid = '' } = deployment.metadata;
-      const known = await this.#lastOf(namespace, at);
-      const before = known.get(uid);
-      const snapshot = snapshotOf(deployment, before?.snapshot, at);
-      const hasRun = snapshot.replicaSeconds !== before?.snapshot.replicaSeconds;
-      known.set(uid, { snapshot, kept: before === undefined || hasRun });
-      if (before !== undefined && !hasRun) continue;
-      // Without the one before what ran now would be spread over all the time in which nothing did.
-      const added = before?.kept === false ? [before.snapshot, snapshot] : [snapshot];
-      this.#pending.set(namespace, [...(this.#pending.get(namespace) ?? []), ...added]);
+  /** Takes the sums of all at the beginning of the hour; where that fails, the next tick does. */
+  async #takeAll(hour: number): Promise<void> {
+    if (this.#hour !== undefined && hour < this.#hour) {
+      // What was taken ahead of time is to be passed over here as well as by whoever reads it.
+      await this.#flush();
+      this.#known.clear();
+    }
+    // The first may be at any time: what was before is not to be spread over what comes.
+    const at = this.#hour === undefined ? this.#seconds() : hour * HOUR_SECONDS;
+    const present = this.#options.deployments.list();
+    for (const deployment of present) await this.#take(deployment, at);
+    this.#hour = hour;
+    if (this.#gone.length === 0) this.#forgetAllBut(new Set(present.map(({ metadata: { uid = '' } }) => uid)));
+    await this.#flush();
+  }
+
+  async #takeGone(): Promise<void> {
+    for (let next = this.#gone[0]; next !== undefined; next = this.#gone[0]) {
+      await this.#take(next.deployment, next.at);
+      this.#gone.shift();
     }
     await this.#flush();
   }
 
-  async #lastOf(namespace: string, at: number): Promise<Map<string, { snapshot: Snapshot; kept: boolean }>> {
-    const known = this.#last.get(namespace);
+  async #take(deployment: InferenceDeployment, at: number): Promise<void> {
+    const { namespace = '', uid = '' } = deployment.metadata;
+    const known = await this.#knownOf(namespace, at);
+    const earlier = known.last.get(uid);
+    const before = earlier?.snapshot ?? firstSnapshot(deployment, at, known.from);
+    const snapshot = snapshotOf(deployment, before, at);
+    const hasRun = snapshot.replicaSeconds !== before.replicaSeconds || snapshot.gpuSeconds !== before.gpuSeconds;
+    // Each day has one of each that was there, so that whoever reads needs no day before the last one.
+    const kept = earlier === undefined || hasRun || dayOf(snapshot.at) !== dayOf(before.at);
+    known.last.set(uid, { snapshot, kept });
+    if (!kept) return;
+    // Without the one before what ran now would be spread over all the time in which nothing did.
+    const added = hasRun && earlier?.kept !== true ? [before, snapshot] : [snapshot];
+    const ofNamespace = this.#pending.get(namespace) ?? new Map<number, Snapshot[]>();
+    this.#pending.set(namespace, ofNamespace);
+    ofNamespace.set(dayOf(snapshot.at), [...(ofNamespace.get(dayOf(snapshot.at)) ?? []), ...added]);
+  }
+
+  #forgetAllBut(uids: ReadonlySet<string>): void {
+    for (const { last } of this.#known.values()) {
+      for (const uid of last.keys()) if (!uids.has(uid)) last.delete(uid);
+    }
+  }
+
+  async #knownOf(namespace: string, at: number): Promise<Known> {
+    const known = this.#known.get(namespace);
     if (known !== undefined) return known;
     const read = latest(await this.#options.records.last(namespace, at));
+    const newest = Math.max(0, ...[...read.values()].map((snapshot) => snapshot.at));
+    const yesterday = at - DAY_SECONDS;
+    const from = newest === 0 ? yesterday : Math.min(yesterday, dayOf(newest) * DAY_SECONDS);
     const last = new Map([...read].map(([uid, snapshot]) => [uid, { snapshot, kept: true }]));
-    this.#last.set(namespace, last);
-    return last;
+    this.#known.set(namespace, { from, last });
+    return { from, last };
   }
 
   async #flush(): Promise<void> {
-    for (const [namespace, snapshots] of this.#pending) {
-      const days = Map.groupBy(snapshots, ({ at }) => Math.floor(at / 86_400));
-      for (const [day, ofDay] of days) await this.#options.records.add(namespace, day * 86_400, ofDay);
+    for (const [namespace, days] of this.#pending) {
+      for (const [day, snapshots] of days) {
+        await this.#options.records.add(namespace, day * DAY_SECONDS, snapshots);
+        days.delete(day);
+      }
       this.#pending.delete(namespace);
     }
   }
@@ -142,4 +198,9 @@ export class ReplicaTimeRecorder {
   #seconds(): number {
     return Math.floor(this.#options.now() / 1_000);
   }
+}
+
+/** Days since 1970. */
+function dayOf(at: number): number {
+  return Math.floor(at / DAY_SECONDS);
 }

@@ -1,5 +1,6 @@
 /** Pure: snapshots of sums → time and cost of each deployment by hour or day. */
-import { merged, type Snapshot } from './snapshots.ts';
+import { TooMuchUsage } from '../too-much-usage.ts';
+import { merged, raised, type Snapshot } from './snapshots.ts';
 
 export interface ReplicaTimeRow {
   /** When the bucket begins, in Unix seconds. */
@@ -11,52 +12,75 @@ export interface ReplicaTimeRow {
   cost: Record<string, number>;
 }
 
-interface Range {
+export interface ReplicaTimeRange {
   /** Unix seconds; what was from `start` on and before `end` counts. */
-  start: number;
-  end: number;
-  bucketSeconds: number;
+  readonly start: number;
+  readonly end: number;
+  readonly bucketSeconds: number;
+  readonly mostRows: number;
 }
 
 /**
- * Returns a row for each bucket and deployment in which replicas ran, in the order of time and name. What came between two
- * snapshots is spread evenly over the time between them: within the hour where each hour has one, over the time that
- * nobody took any where this process was away.
+ * Adds up snapshots that come in the order of their time, as day after day is read, and keeps of them the last of each
+ * deployment. What came between two is spread evenly over the time between them: within the hour where each hour has one,
+ * over the time that nobody took any where this process was away. The first one of a deployment tells of no time: what it
+ * sums up may be of long ago.
  */
-export function replicaTimeRows(snapshots: readonly Snapshot[], range: Range): ReplicaTimeRow[] {
-  const rows = new Map<string, ReplicaTimeRow>();
-  const before = new Map<string, Snapshot>();
-  for (const snapshot of merged(snapshots)) {
-    addSpan(rows, before.get(snapshot.uid), snapshot, range);
-    before.set(snapshot.uid, snapshot);
-  }
-  return [...rows.values()]
-    .filter(({ replicaSeconds }) => replicaSeconds > 0)
-    .toSorted((a, b) => a.start - b.start || (a.deployment < b.deployment ? -1 : 1));
-}
+export class ReplicaTimeSums {
+  readonly #range: ReplicaTimeRange;
+  readonly #rows = new Map<string, ReplicaTimeRow>();
+  readonly #last = new Map<string, Snapshot>();
 
-function addSpan(
-  rows: Map<string, ReplicaTimeRow>,
-  before: Snapshot | undefined,
-  after: Snapshot,
-  { start, end, bucketSeconds }: Range,
-): void {
-  const from = before?.at ?? after.created;
-  const spanSeconds = after.at - from;
-  // Sums of no time, as of a clock that stood, are of its first second.
-  const until = spanSeconds > 0 ? after.at : from + 1;
-  const first = Math.max(from, start);
-  for (let bucket = first - (first % bucketSeconds); bucket < Math.min(until, end); bucket += bucketSeconds) {
-    const seconds = Math.min(bucket + bucketSeconds, until, end) - Math.max(bucket, first);
-    const share = seconds / (until - from);
-    const id = `${bucket} ${after.deployment}`;
-    const empty = { start: bucket, deployment: after.deployment, replicaSeconds: 0, gpuSeconds: 0, cost: {} };
-    const row: ReplicaTimeRow = rows.get(id) ?? empty;
-    rows.set(id, row);
-    row.replicaSeconds += share * (after.replicaSeconds - (before?.replicaSeconds ?? 0));
-    row.gpuSeconds += share * (after.gpuSeconds - (before?.gpuSeconds ?? 0));
-    for (const [currency, sum] of Object.entries(after.cost)) {
-      row.cost[currency] = (row.cost[currency] ?? 0) + share * (sum - (before?.cost[currency] ?? 0));
+  constructor(range: ReplicaTimeRange) {
+    this.#range = range;
+  }
+
+  /** Throws TooMuchUsage where there come to be more than `mostRows`. */
+  add(snapshots: readonly Snapshot[]): void {
+    for (const snapshot of merged(snapshots)) {
+      const before = this.#last.get(snapshot.uid);
+      if (before === undefined) this.#last.set(snapshot.uid, snapshot);
+      else if (snapshot.at >= before.at) {
+        const after = raised(snapshot, before);
+        this.#addSpan(before, after);
+        this.#last.set(snapshot.uid, after);
+      }
     }
+  }
+
+  /** Returns a row for each bucket and deployment in which replicas ran or cost something, in the order of time and name. */
+  rows(): ReplicaTimeRow[] {
+    return [...this.#rows.values()].toSorted((a, b) => a.start - b.start || (a.deployment < b.deployment ? -1 : 1));
+  }
+
+  #addSpan(before: Snapshot, after: Snapshot): void {
+    const { start, end, bucketSeconds } = this.#range;
+    const replicaSeconds = after.replicaSeconds - before.replicaSeconds;
+    const gpuSeconds = after.gpuSeconds - before.gpuSeconds;
+    const cost = Object.entries(after.cost)
+      .map(([currency, sum]) => [currency, sum - (before.cost[currency] ?? 0)] as const)
+      .filter(([, sum]) => sum > 0);
+    if (replicaSeconds === 0 && gpuSeconds === 0 && cost.length === 0) return;
+    // Sums of no time, as of a clock that stood, are of its first second.
+    const until = Math.max(after.at, before.at + 1);
+    const first = Math.max(before.at, start);
+    for (let bucket = first - (first % bucketSeconds); bucket < Math.min(until, end); bucket += bucketSeconds) {
+      const seconds = Math.min(bucket + bucketSeconds, until, end) - Math.max(bucket, first);
+      const share = seconds / (until - before.at);
+      const row = this.#row(bucket, after.deployment);
+      row.replicaSeconds += share * replicaSeconds;
+      row.gpuSeconds += share * gpuSeconds;
+      for (const [currency, sum] of cost) row.cost[currency] = (row.cost[currency] ?? 0) + share * sum;
+    }
+  }
+
+  #row(start: number, deployment: string): ReplicaTimeRow {
+    const id = `${start} ${deployment}`;
+    const known = this.#rows.get(id);
+    if (known !== undefined) return known;
+    if (this.#rows.size >= this.#range.mostRows) throw new TooMuchUsage();
+    const row = { start, deployment, replicaSeconds: 0, gpuSeconds: 0, cost: {} };
+    this.#rows.set(id, row);
+    return row;
   }
 }

@@ -4,20 +4,21 @@ import type { InferenceDeployment } from '../../api/generated/inference-deployme
 import { totalsAt } from '../../api/replica-time.ts';
 
 const amount = z.number().min(0);
+const currency = z.string().max(3);
 
 const snapshotSchema = z.object({
   /** Of the deployment: a name may be given again. */
   uid: z.string().min(1).max(64),
   deployment: z.string().min(1).max(253),
-  /** From when on the first of its sums is, in Unix seconds. */
-  created: amount,
   /** Unix seconds. */
   at: amount,
   /** Sums of all that was until then. */
   replicaSeconds: amount,
   gpuSeconds: amount,
-  /** What that has cost; by currency, since profiles change. */
-  cost: z.record(z.string().max(3), amount),
+  /** What of that was seen to run has cost; by currency, since profiles change. */
+  cost: z.record(currency, amount),
+  /** The last that was known, for when the status has none. */
+  price: z.object({ currency, perGpuHour: amount }).optional(),
 });
 
 export type Snapshot = z.output<typeof snapshotSchema>;
@@ -26,43 +27,76 @@ export type Snapshot = z.output<typeof snapshotSchema>;
 export const snapshotsSchema = z.object({ snapshots: z.array(snapshotSchema) });
 
 /**
- * Returns the sums of the deployment at `now` (Unix seconds) after `before`, the snapshot that was kept last of it. The time
- * since then costs what an accelerator costs now; replicas without any count as one. Sums do not go back: an end that
- * became known late is made up for by what comes.
+ * Returns what a deployment of which nothing is kept begins with: nothing at its creation where that was from `knownFrom` on,
+ * and else its sums at `now` (both in Unix seconds). Nobody knows when those came about, nor what they cost.
  */
-export function snapshotOf(
+export function firstSnapshot(
   { metadata: { creationTimestamp = '', name, uid = '' }, status }: InferenceDeployment,
-  before: Snapshot | undefined,
   now: number,
+  knownFrom: number,
 ): Snapshot {
   const created = Math.min(Math.floor(Date.parse(creationTimestamp) / 1_000) || now, now);
-  const last = before ?? { created, at: created, replicaSeconds: 0, gpuSeconds: 0, cost: {} };
+  const named = { uid, deployment: name, cost: {} };
+  if (created >= knownFrom) return { ...named, at: created, replicaSeconds: 0, gpuSeconds: 0 };
+  return { ...named, at: now, ...totalsAt(status?.usage ?? {}, now) };
+}
+
+/**
+ * Returns the sums of the deployment at `now` (Unix seconds) after `before`, the last snapshot of it. The time since then
+ * costs what an accelerator costs now, or did when that was last known; replicas without any count as one. Sums do not go
+ * back: an end that became known late is made up for by what comes.
+ */
+export function snapshotOf(
+  { metadata: { name }, status }: InferenceDeployment,
+  before: Snapshot,
+  now: number,
+): Snapshot {
   // A clock that was set back must not put what comes before what was.
-  const at = Math.max(now, last.at);
+  const at = Math.max(now, before.at);
   const totals = totalsAt(status?.usage ?? {}, at);
-  const replicaSeconds = Math.max(last.replicaSeconds, totals.replicaSeconds);
-  const gpuSeconds = Math.max(last.gpuSeconds, totals.gpuSeconds);
-  const paid = gpuSeconds - last.gpuSeconds || replicaSeconds - last.replicaSeconds;
-  const cost = costAfter(last.cost, paid, status?.cost);
-  return { uid, deployment: name, created: last.created, at, replicaSeconds, gpuSeconds, cost };
+  const replicaSeconds = Math.max(before.replicaSeconds, totals.replicaSeconds);
+  const gpuSeconds = Math.max(before.gpuSeconds, totals.gpuSeconds);
+  const paid = gpuSeconds - before.gpuSeconds || replicaSeconds - before.replicaSeconds;
+  const price = priceOf(status) ?? before.price;
+  const cost = price === undefined ? before.cost : costAfter(before.cost, paid, price);
+  return { uid: before.uid, deployment: name, at, replicaSeconds, gpuSeconds, cost, ...(price && { price }) };
+}
+
+function priceOf(status: InferenceDeployment['status']): Snapshot['price'] {
+  const { currency: paidIn, perGpuHour } = status?.cost ?? {};
+  return paidIn === undefined || perGpuHour === undefined
+    ? undefined
+    : { currency: paidIn, perGpuHour: Number(perGpuHour) };
 }
 
 function costAfter(
   before: Snapshot['cost'],
   seconds: number,
-  { currency, perGpuHour }: NonNullable<InferenceDeployment['status']>['cost'] = {},
+  { currency: paidIn, perGpuHour }: NonNullable<Snapshot['price']>,
 ): Snapshot['cost'] {
-  if (currency === undefined || perGpuHour === undefined) return before;
-  return { ...before, [currency]: (before[currency] ?? 0) + (seconds / 3_600) * Number(perGpuHour) };
+  if (seconds === 0) return before;
+  return { ...before, [paidIn]: (before[paidIn] ?? 0) + (seconds / 3_600) * perGpuHour };
 }
 
-/** Returns the snapshots in the order of their time, of one deployment and time one: that with the larger sums. */
+/** Returns `after` with each of its sums at least as large as before: two processes that kept them may differ a little. */
+export function raised(after: Snapshot, before: Snapshot): Snapshot {
+  const cost = { ...after.cost };
+  for (const [paidIn, sum] of Object.entries(before.cost)) cost[paidIn] = Math.max(cost[paidIn] ?? 0, sum);
+  return {
+    ...after,
+    replicaSeconds: Math.max(after.replicaSeconds, before.replicaSeconds),
+    gpuSeconds: Math.max(after.gpuSeconds, before.gpuSeconds),
+    cost,
+  };
+}
+
+/** Returns the snapshots in the order of their time, of one deployment and time one: with the larger of the sums. */
 export function merged(snapshots: readonly Snapshot[]): Snapshot[] {
   const kept = new Map<string, Snapshot>();
   for (const snapshot of snapshots) {
     const id = `${snapshot.at} ${snapshot.uid}`;
     const known = kept.get(id);
-    if (known === undefined || known.replicaSeconds < snapshot.replicaSeconds) kept.set(id, snapshot);
+    kept.set(id, known === undefined ? snapshot : raised(snapshot, known));
   }
   return [...kept.values()].toSorted((a, b) => a.at - b.at || (a.uid < b.uid ? -1 : 1));
 }

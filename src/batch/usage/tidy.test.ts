@@ -1,8 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import { MemoryStore } from '../../../test/support/memory-store.ts';
 import type { UsageReport } from '../../channel/usage-report.ts';
+import { TooMuchUsage } from '../too-much-usage.ts';
 import { KEPT_MS, tidyUsage, type Tidied } from './tidy.ts';
-import { TooMuchUsage, UsageRecords } from './usage-records.ts';
+import { UsageRecords } from './usage-records.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -167,6 +168,33 @@ test('more than may be read at one time is not read', async () => {
   const range = { fromMs: DAY, toMs: DAY + DAY_MS };
   expect(await records.read('team', { ...range, mostBytes: bytes })).toHaveLength(1);
   await expect(records.read('team', { ...range, mostBytes: bytes - 1 })).rejects.toThrow(TooMuchUsage);
+});
+
+test('what is replaced all the time is read all the same', async () => {
+  const gateways = 20;
+  let reads = 0;
+  /** Ten objects that are read cost the time in which one of the gateways, in turn, tells more. */
+  class BusyStore extends MemoryStore {
+    isBusy = false;
+
+    override async get(...parameters: Parameters<MemoryStore['get']>): ReturnType<MemoryStore['get']> {
+      const found = await super.get(...parameters);
+      reads += 1;
+      if (this.isBusy && reads % 10 === 0) {
+        const part = `g-${(reads / 10) % gateways}`;
+        const [old = ''] = [...this.objects.keys()].filter((key) => key.includes(`.${part}.`));
+        const replaces = Number(old.split('.').at(-1));
+        await records.add(report(part, 25, 1, { revision: replaces + 1, replaces }));
+      }
+      return found;
+    }
+  }
+  const store = new BusyStore();
+  const records = new UsageRecords(store, { error: () => undefined });
+  for (let number = 0; number < gateways; number += 1) await records.add(report(`g-${number}`, 25, 1));
+  for (let number = 0; number < 200; number += 1) await records.add(report(`ended-${number}`, 25, 1));
+  store.isBusy = true;
+  expect(await requests(records)).toBe(gateways + 200);
 });
 
 test('what is older than 400 days goes, and nothing younger', async () => {

@@ -3,20 +3,16 @@ import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { usagePart, type UsagePart, type UsageReport } from '../../channel/usage-report.ts';
 import type { Logger } from '../../kube/types.ts';
-import { StoreUnavailable, type ObjectStore, type StoredObject } from '../../store/object-store.ts';
+import { StoreUnavailable, type ObjectStore } from '../../store/object-store.ts';
+import { TooMuchUsage } from '../too-much-usage.ts';
 import { latestParts } from './latest-parts.ts';
 import { dayOf, partKey, usagePrefix } from './usage-keys.ts';
 
 const READ_TOGETHER = 8;
-/** A merge takes away what was listed, once in a while. */
+/** Gateways replace what was listed all the time; what a try has read the next one need not. */
 const MOST_TRIES = 5;
 
 const STORED = z.object({ parts: z.array(usagePart) });
-
-/** Days and bytes that are read at one time are bounded. */
-export class TooMuchUsage extends Error {
-  override readonly name = 'TooMuchUsage';
-}
 
 /** All methods throw StoreUnavailable as the store does. */
 export class UsageRecords {
@@ -47,10 +43,12 @@ export class UsageRecords {
     namespace: string,
     { fromMs, toMs, mostBytes }: { fromMs: number; toMs: number; mostBytes: number },
   ): Promise<UsagePart[]> {
+    let known: ReadonlyMap<string, UsagePart[]> = new Map();
     for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-      const parts = await this.#readOnce(namespace, { fromMs, toMs, mostBytes });
-      if (parts !== undefined) {
-        return parts.filter(({ hour }) => hour * 1000 >= fromMs && hour * 1000 < toMs);
+      const { isWhole, read } = await this.#readOnce(namespace, { fromMs, toMs, mostBytes }, known);
+      known = read;
+      if (isWhole) {
+        return latestParts([...read.values()].flat()).filter(({ hour }) => hour * 1000 >= fromMs && hour * 1000 < toMs);
       }
     }
     throw new StoreUnavailable('What was used changes faster than it is read.');
@@ -69,12 +67,13 @@ export class UsageRecords {
     }
   }
 
-  /** Undefined where an object went away after it was listed. */
+  /** Returns the parts by object, which are not all where one went away after it was listed; no object changes. */
   async #readOnce(
     namespace: string,
     { fromMs, toMs, mostBytes }: { fromMs: number; toMs: number; mostBytes: number },
-  ): Promise<UsagePart[] | undefined> {
-    const objects: StoredObject[] = [];
+    known: ReadonlyMap<string, UsagePart[]>,
+  ): Promise<{ isWhole: boolean; read: Map<string, UsagePart[]> }> {
+    const keys: string[] = [];
     let bytes = 0;
     const prefix = usagePrefix(namespace);
     const last = `${prefix}${dayOf(toMs - 1)}/`;
@@ -82,17 +81,18 @@ export class UsageRecords {
       if (object.key > last && !object.key.startsWith(last)) break;
       bytes += object.bytes;
       if (bytes > mostBytes) throw new TooMuchUsage();
-      objects.push(object);
+      keys.push(object.key);
     }
-    const parts: UsagePart[] = [];
-    for (let start = 0; start < objects.length; start += READ_TOGETHER) {
-      const some = objects.slice(start, start + READ_TOGETHER);
-      for (const read of await Promise.all(some.map(({ key }) => this.partsOf(key)))) {
-        if (read === undefined) return undefined;
-        parts.push(...read);
+    const read = new Map<string, UsagePart[]>();
+    for (let start = 0; start < keys.length; start += READ_TOGETHER) {
+      const some = keys.slice(start, start + READ_TOGETHER);
+      const parts = await Promise.all(some.map(async (key) => known.get(key) ?? (await this.partsOf(key))));
+      for (const [index, key] of some.entries()) {
+        const found = parts[index];
+        if (found !== undefined) read.set(key, found);
       }
     }
-    return latestParts(parts);
+    return { isWhole: read.size === keys.length, read };
   }
 }
 

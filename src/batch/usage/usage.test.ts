@@ -1,6 +1,7 @@
 /** Usage over HTTP: what gateways tell, and what keys ask. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { NAMESPACE, startBatchApi, type RunningBatchApi } from '../../../test/support/batch-api.ts';
+import { eventually } from '../../../test/support/eventually.ts';
 import type { UsageReport } from '../../channel/usage-report.ts';
 import type { ReplicaTimeRow } from '../replica-time/rows.ts';
 import { StoreUnavailable, type ObjectStore } from '../../store/object-store.ts';
@@ -79,8 +80,12 @@ async function tell(body: unknown): Promise<number> {
   return response.status;
 }
 
-async function ask(query = '', namespace = NAMESPACE): Promise<{ data: Record<string, unknown>[] }> {
-  const response = await api.call(`/v1/usage${query}`, {}, namespace);
+async function ask(
+  query = '',
+  namespace = NAMESPACE,
+  headers: Record<string, string> = {},
+): Promise<{ data: Record<string, unknown>[] }> {
+  const response = await api.call(`/v1/usage${query}`, { headers }, namespace);
   expect(response.status).toBe(200);
   return (await response.json()) as { data: Record<string, unknown>[] };
 }
@@ -151,7 +156,7 @@ describe('what is told', () => {
       { ...time, deployment: 'chat' },
       { ...time, deployment: 'idle', cost: {} },
     ];
-    const { data } = await ask('?group_by=deployment');
+    const { data } = await ask('?group_by=deployment', NAMESPACE, { 'x-infer-admin': 'true' });
     expect(data).toMatchObject([
       {
         start,
@@ -159,13 +164,55 @@ describe('what is told', () => {
         requests: 1,
         replica_seconds: 3600,
         gpu_seconds: 7201,
-        cost: '3.67',
+        cost: '3.675000',
         currency: 'USD',
       },
       { start, deployment: 'idle', key: null, requests: 0, replica_seconds: 3600 },
     ]);
     expect(data[1]).not.toHaveProperty('cost');
     for (const query of ['', '?group_by=key']) expect((await ask(query)).data[0]).not.toHaveProperty('replica_seconds');
+  });
+
+  test('tells a key that is no admin nothing of cost', async () => {
+    const start = NOW - (NOW % DAY);
+    replicaTime = [{ start, deployment: 'chat', replicaSeconds: 60, gpuSeconds: 120, cost: { USD: 1, EUR: 2 } }];
+    const { data } = await ask('?group_by=deployment');
+    expect(data).toMatchObject([{ deployment: 'chat', replica_seconds: 60, gpu_seconds: 120 }]);
+    expect(data[0]).not.toHaveProperty('cost');
+    expect(data[0]).not.toHaveProperty('currency');
+  });
+
+  test('tells a key that is restricted its own usage, and nothing of what replicas do for others', async () => {
+    await tell(report());
+    await tell(report({ part: 'gateway-2' }, { key: 'other', deployment: 'secret', requests: 5 }));
+    replicaTime = [{ start: HOUR, deployment: 'secret', replicaSeconds: 60, gpuSeconds: 120, cost: {} }];
+    for (const query of ['', '?group_by=deployment', '?group_by=key']) {
+      const { data } = await ask(query, NAMESPACE, { 'x-infer-own-usage': 'true' });
+      expect(data).toMatchObject([{ requests: 1 }]);
+      expect(data[0]).not.toHaveProperty('replica_seconds');
+    }
+  });
+
+  test('is told to one key of a namespace at a time, and to two of all', async () => {
+    const given = Promise.withResolvers<ReplicaTimeRow[]>();
+    let asking = 0;
+    await api.close();
+    api = await startBatchApi({
+      replicaTime: {
+        rows: async () => {
+          asking += 1;
+          return await given.promise;
+        },
+      },
+    });
+    const path = '/v1/usage?group_by=deployment';
+    const held = [api.call(path, {}, 'team-a'), api.call(path, {}, 'team-b')];
+    await eventually(() => expect(asking).toBe(2));
+    expect((await api.call(path, {}, 'team-a')).status).toBe(429);
+    expect((await api.call(path, {}, 'team-c')).status).toBe(503);
+    expect((await api.call('/v1/files')).status).toBe(200);
+    given.resolve([]);
+    for (const response of await Promise.all(held)) expect(response.status).toBe(200);
   });
 
   test.each(['before', 'after'] as const)('is told again where the store breaks %s it has it', async (when) => {

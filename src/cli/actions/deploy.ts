@@ -1,17 +1,17 @@
 /** `infer deploy`: from a model's name to a deployment. */
 import { inferenceDeployments } from '../../api/resources.ts';
-import type { InferenceDeployment } from '../../api/generated/inference-deployment.ts';
-import { isAlreadyExists } from '../../kube/errors.ts';
+import type { InferenceDeployment, InferenceDeploymentSpecModel } from '../../api/generated/inference-deployment.ts';
+import { ApiError, describeError, isAlreadyExists } from '../../kube/errors.ts';
 import { resolveModel } from '../catalogue.ts';
 import type { ResolvedModel } from '../catalogue.ts';
 import { FIELD_MANAGER } from '../cluster/change.ts';
 import { listAll } from '../cluster/find.ts';
-import { readCatalogue } from '../cluster/install.ts';
+import { readCatalogue, systemNamespace } from '../cluster/install.ts';
 import { TOKEN_KEY, giveTokenTo, storeToken, tokenSecretName } from '../cluster/token-secret.ts';
 import { waitUntilReady } from '../cluster/wait.ts';
 import type { DeployOptions } from '../commands/deploy.ts';
 import type { Context } from '../context.ts';
-import { deploymentId } from '../deployment-id.ts';
+import { ID_PATTERN, LONGEST_ID, deploymentId } from '../deployment-id.ts';
 import { EXIT } from '../exit-codes.ts';
 import { CliFailure } from '../failure.ts';
 import { askForToken, tokenFromEnvironment, tokenFromFlag } from '../hub-token.ts';
@@ -63,9 +63,17 @@ async function answers(context: Context): Promise<boolean> {
 }
 
 async function resolve(context: Context, text: string, isReachable: boolean): Promise<ResolvedModel> {
-  const catalogue = isReachable ? ((await readCatalogue(context)) ?? []) : [];
+  const read = isReachable ? await readCatalogue(context) : undefined;
+  const catalogue = read ?? [];
   const resolved = resolveModel(text, catalogue);
   if (resolved !== undefined) return resolved;
+  if (read === undefined) {
+    return context.fail(
+      `Whether the catalogue has a model ${text} is not known: it cannot be read${isReachable ? ' by you' : ' without a cluster'}.`,
+      'Write ORGANISATION/NAME as on its Hugging Face page' +
+        (isReachable ? `, or ask for "list" on catalogmodels.infer.dev in ${systemNamespace(context)}.` : '.'),
+    );
+  }
   const names = catalogue.map(({ metadata }) => metadata.name);
   const near = nearNames(text, names);
   return context.fail(
@@ -107,7 +115,7 @@ async function manifestOf(
   options: DeployOptions & { hasToken: boolean; isReachable: boolean },
 ): Promise<InferenceDeployment> {
   const namespace = options.isReachable ? await context.namespace() : await context.namespace().catch(() => 'default');
-  const name = options.name ?? deploymentId(model.id ?? model.claim?.path ?? '', await takenNames(context, options));
+  const name = options.name ?? (await idFor(context, model, options));
   const isGated = entry?.spec.gated === true && options.dryRun === true;
   const tokenSecretRef =
     options.hfTokenSecret !== undefined
@@ -132,6 +140,14 @@ async function manifestOf(
   };
 }
 
+async function idFor(
+  context: Context,
+  { id, claim }: InferenceDeploymentSpecModel,
+  options: { isReachable: boolean },
+): Promise<string> {
+  return deploymentId(id ?? (claim?.path || claim?.name) ?? '', await takenNames(context, options));
+}
+
 /** Returns all names that clients know deployments of the namespace by. */
 async function takenNames(context: Context, options: { isReachable: boolean }): Promise<Set<string>> {
   if (!options.isReachable) return new Set();
@@ -147,6 +163,7 @@ async function dryRun(
   { token, isReachable }: { token: HubToken | undefined; isReachable: boolean },
 ): Promise<void> {
   if (isReachable) await check(context, manifest);
+  else assertName(context, manifest.metadata.name);
   const asked = {
     ...context,
     output: context.output === 'json' || context.output === 'name' ? context.output : 'yaml',
@@ -158,6 +175,16 @@ async function dryRun(
   context.note(
     `\nThe Secret that it names is not part of it. Create it once${token === undefined ? '' : ' with your token'}:\n` +
       `  kubectl -n ${namespace} create secret generic ${secret.name} --from-file=${secret.key ?? TOKEN_KEY}=FILE`,
+  );
+}
+
+/** The rule of the CRD, where no cluster checks it. */
+function assertName(context: Context, name: string): void {
+  if (name.length <= LONGEST_ID && ID_PATTERN.test(name)) return;
+  context.fail(
+    `${name} cannot be the id of a deployment.`,
+    `Choose at most ${LONGEST_ID} lower-case letters, digits and hyphens that begin with a letter, for example --name llama-8b.`,
+    EXIT.wrongUse,
   );
 }
 
@@ -222,14 +249,31 @@ async function createWithToken(
   if (token === undefined) return await tryCreate(context, manifest, false);
   const { name, namespace = '' } = manifest.metadata;
   const stored = await storeToken(context, { namespace, name }, token);
+  let created: InferenceDeployment;
   try {
-    const created = await tryCreate(context, manifest, false);
-    await giveTokenTo(context, created);
-    return created;
+    created = await tryCreate(context, manifest, false);
   } catch (error) {
-    await stored.undo();
+    if (isRefusal(error)) await stored.undo();
+    else context.note(`\nIt is not known whether ${name} was created; Secret ${tokenSecretName(name)} stays for it.`);
     throw error;
   }
+  try {
+    await giveTokenTo(context, created);
+  } catch (error) {
+    throw new CliFailure(
+      `${name} is created and has its token, but Secret ${tokenSecretName(name)} will not be deleted with it: ${describeError(error)}.`,
+      `Tie them: infer update ${name} -t -`,
+      EXIT.failed,
+      { cause: error },
+    );
+  }
+  return created;
+}
+
+/** Any other error may have come after the API server stored it. */
+function isRefusal(error: unknown): boolean {
+  const cause = error instanceof CliFailure ? error.cause : error;
+  return cause instanceof ApiError && cause.status < 500;
 }
 
 function gatedHint({ metadata, spec }: InferenceDeployment): string {

@@ -10,6 +10,7 @@ import type { LogsOptions } from '../commands/logs.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { nearNames } from '../near.ts';
+import { printable } from '../printable.ts';
 
 const ENGINE = 'engine';
 const DOWNLOAD = 'download';
@@ -67,7 +68,7 @@ async function printLog(context: Context, pod: Pod, prefix: string, options: Log
   };
   try {
     for await (const line of splitLines(withNewline(client.stream(path, query, context.signal)))) {
-      context.print(`${prefix}${line}`);
+      context.print(`${prefix}${context.isTerminal ? printable(line) : line}`);
     }
   } catch (error) {
     // Ctrl-C is how -f is ended.

@@ -1,7 +1,5 @@
 /** `infer status`: a line for each deployment, or all that is known of one. */
-import { hardwareProfiles, inferenceDeployments } from '../../api/resources.ts';
-import { effectiveSpec } from '../../api/defaults.ts';
-import type { HardwareProfileSpec } from '../../api/generated/hardware-profile.ts';
+import { inferenceDeployments } from '../../api/resources.ts';
 import type {
   InferenceDeployment,
   InferenceDeploymentStatusConditionsItem as Condition,
@@ -9,7 +7,6 @@ import type {
 import { ApiError } from '../../kube/errors.ts';
 import { eventsOf } from '../cluster/events.ts';
 import { findDeployment, listAll } from '../cluster/find.ts';
-import { systemNamespace } from '../cluster/install.ts';
 import type { Context } from '../context.ts';
 import { conditionColumns, replicaColumns, scalingColumns } from '../output/detail-columns.ts';
 import { facts } from '../output/detail.ts';
@@ -40,12 +37,9 @@ export async function statusOf(context: Context, id: string): Promise<void> {
   const deployment = await findDeployment(context, id);
   if (await printObject(context, inferenceDeployments, deployment)) return;
   const { namespace = '' } = deployment.metadata;
-  const [profile, events] = await Promise.all([
-    profileOf(context, deployment),
-    unlessForbidden(eventsOf(context, { namespace, name: id })),
-  ]);
+  const events = await unlessForbidden(eventsOf(context, { namespace, name: id }));
   const now = context.now();
-  printFacts(context, deployment, profile);
+  printFacts(context, deployment);
   const { conditions = [], replicas, scaling } = deployment.status ?? {};
   section(context, 'Replicas', replicaColumns(now), replicas?.pods ?? []);
   section(context, 'Conditions', conditionColumns(now), conditions);
@@ -56,13 +50,13 @@ export async function statusOf(context: Context, id: string): Promise<void> {
   section(context, 'Events', eventColumns(now), (events ?? []).slice(-SHOWN_EVENTS));
 }
 
-function printFacts(context: Context, deployment: InferenceDeployment, profile: HardwareProfileSpec | undefined): void {
+function printFacts(context: Context, deployment: InferenceDeployment): void {
   const now = context.now();
   const { name, creationTimestamp } = deployment.metadata;
   const reason = reasonOf(deployment);
   const shown = context.isColoured ? toned(reason, toneOf(deployment)) : reason;
   context.print(`${name}: ${shown}, ${age(creationTimestamp, now)} old`);
-  for (const [label, text] of facts(deployment, profile, now)) printLabelled(context, label, text, 10);
+  for (const [label, text] of facts(deployment, now)) printLabelled(context, label, text, 10);
 }
 
 function printLabelled(context: Context, label: string, text: string, labelWidth: number): void {
@@ -83,13 +77,6 @@ function section<Row>(
   if (rows.length === 0) return;
   context.print(`\n${title}:`);
   printTable(context, columns, rows);
-}
-
-async function profileOf(context: Context, { spec }: InferenceDeployment): Promise<HardwareProfileSpec | undefined> {
-  const client = await context.kube();
-  const ref = { namespace: systemNamespace(context), name: effectiveSpec(spec).hardwareProfile };
-  const profile = await unlessForbidden(client.get(hardwareProfiles, ref, { signal: context.signal }));
-  return profile?.spec;
 }
 
 async function unlessForbidden<T>(promise: Promise<T>): Promise<T | undefined> {

@@ -2,7 +2,7 @@
 import { inferenceDeployments } from '../../api/resources.ts';
 import type { InferenceDeployment } from '../../api/generated/inference-deployment.ts';
 import { formatTime } from '../../kube/conditions.ts';
-import { assertMayChange, changeSpec } from '../cluster/change.ts';
+import { assertMayChange, changeSpec, inGit, specText } from '../cluster/change.ts';
 import { findDeployment } from '../cluster/find.ts';
 import { giveTokenTo, storeToken, tokenSecretName } from '../cluster/token-secret.ts';
 import { waitUntilReady } from '../cluster/wait.ts';
@@ -10,7 +10,8 @@ import type { UpdateOptions } from '../commands/update.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { tokenFromFlag } from '../hub-token.ts';
-import { printObject, toYaml } from '../output/objects.ts';
+import type { HubToken } from '../hub-token.ts';
+import { printObject } from '../output/objects.ts';
 import { secretReference, specOf } from '../spec.ts';
 
 /** Changes the deployment as the options say. Throws CliFailure. */
@@ -28,7 +29,7 @@ export async function update(context: Context, id: string, options: UpdateOption
   const changed = await change(context, deployment, spec, options);
   if (await printObject(context, inferenceDeployments, changed)) return;
   context.print(isDryRun ? `${id} would be changed:` : `${id} ${what}:`);
-  context.print((await toYaml({ spec })).replaceAll(/^/gm, '  '));
+  context.print((await specText(spec)).replaceAll(/^/gm, '  '));
   if (options.wait !== true && !isDryRun) context.note(`Watch it: infer status ${id}`);
 }
 
@@ -39,9 +40,13 @@ async function change(
   options: UpdateOptions,
 ): Promise<InferenceDeployment> {
   if (options.dryRun === true) return await changeSpec(context, deployment, spec, options);
-  // Before the Secret is written, which belongs to the change.
-  assertMayChange(context, deployment, options, `Change its manifest in Git:\n${await toYaml({ spec })}`);
-  if (options.hfToken !== undefined) await replaceToken(context, deployment, options.hfToken);
+  if (options.hfToken !== undefined) {
+    assertMayChange(context, deployment, options, await inGit(spec));
+    const token = await tokenFor(context, deployment, options.hfToken);
+    // The Secret is written only for a change that will be taken.
+    await changeSpec(context, deployment, spec, { ...options, dryRun: true });
+    await replaceToken(context, deployment, token);
+  }
   const changed = await changeSpec(context, deployment, spec, options);
   if (options.wait !== true) return changed;
   const { name, namespace = '' } = changed.metadata;
@@ -63,12 +68,13 @@ function changesOf({ metadata }: InferenceDeployment, options: UpdateOptions): o
   return { ...specOf(options), ...(Object.keys(model).length > 0 && { model }) };
 }
 
-async function replaceToken(context: Context, deployment: InferenceDeployment, flag: string): Promise<void> {
+async function tokenFor(context: Context, { spec }: InferenceDeployment, flag: string): Promise<HubToken> {
+  if (spec.model.id !== undefined) return await tokenFromFlag(context, flag);
+  return context.fail('A model from a volume needs no token.', 'Leave out --hf-token.', EXIT.wrongUse);
+}
+
+async function replaceToken(context: Context, deployment: InferenceDeployment, token: HubToken): Promise<void> {
   const { name, namespace = '' } = deployment.metadata;
-  if (deployment.spec.model.id === undefined) {
-    context.fail('A model from a volume needs no token.', 'Leave out --hf-token.', EXIT.wrongUse);
-  }
-  const token = await tokenFromFlag(context, flag);
   await storeToken(context, { namespace, name }, token, deployment);
   await giveTokenTo(context, deployment);
 }

@@ -38,9 +38,9 @@ function loadKubeConfig(env: Record<string, string | undefined>, flag: string | 
   const wanted = flag ?? env['KUBECONFIG'] ?? '';
   const named = (flag === undefined ? wanted.split(delimiter) : [flag]).filter((file) => file !== '');
   const files = (named.length === 0 ? [join(homedir(), '.kube', 'config')] : named).filter((file) => existsSync(file));
-  const kubeConfig = new KubeConfig();
   if (files.length === 0) {
     if (named.length === 0 && existsSync(SERVICE_ACCOUNT_TOKEN)) {
+      const kubeConfig = new KubeConfig();
       kubeConfig.loadFromCluster();
       return kubeConfig;
     }
@@ -52,16 +52,31 @@ function loadKubeConfig(env: Record<string, string | undefined>, flag: string | 
       EXIT.unreachable,
     );
   }
-  for (const [index, file] of files.entries()) mergeFile(kubeConfig, file, index === 0);
+  return merged(files.map(readFile));
+}
+
+/** As kubectl does: the first of a name counts, and the first current context that is set. */
+function merged(parts: readonly KubeConfig[]): KubeConfig {
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromOptions({
+    clusters: firstOfName(parts.flatMap(({ clusters }) => clusters)),
+    users: firstOfName(parts.flatMap(({ users }) => users)),
+    contexts: firstOfName(parts.flatMap(({ contexts }) => contexts)),
+    currentContext: parts.map(({ currentContext }) => currentContext).find(Boolean) ?? '',
+  });
   return kubeConfig;
 }
 
-function mergeFile(kubeConfig: KubeConfig, file: string, isFirst: boolean): void {
+function firstOfName<T extends { name: string }>(all: readonly T[]): T[] {
+  const names = new Set<string>();
+  return all.filter(({ name }) => !names.has(name) && names.add(name));
+}
+
+function readFile(file: string): KubeConfig {
+  const kubeConfig = new KubeConfig();
   try {
-    if (isFirst) return kubeConfig.loadFromFile(file);
-    const other = new KubeConfig();
-    other.loadFromFile(file);
-    kubeConfig.mergeConfig(other, true);
+    kubeConfig.loadFromFile(file);
+    return kubeConfig;
   } catch (error) {
     throw new CliFailure(
       `The kubeconfig ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,

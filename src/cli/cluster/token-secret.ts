@@ -90,7 +90,7 @@ async function removeLeftOver(
   await client.delete(secrets, { namespace: ref.namespace, name }, { uid, signal });
 }
 
-/** Ties the Secret to the deployment, so that it is deleted with it. */
+/** Ties the Secret to the deployment, so that it is deleted with it; Ctrl-C does not come between the two. */
 export async function giveTokenTo(context: Context, { metadata }: InferenceDeployment): Promise<void> {
   const client = await context.kube();
   const owner: OwnerReference = {
@@ -101,7 +101,7 @@ export async function giveTokenTo(context: Context, { metadata }: InferenceDeplo
   };
   const ref = { namespace: metadata.namespace ?? '', name: tokenSecretName(metadata.name) };
   const body = { metadata: { ownerReferences: [owner] } };
-  await client.patch(secrets, ref, body, { type: 'merge', fieldManager: FIELD_MANAGER, signal: context.signal });
+  await client.patch(secrets, ref, body, { type: 'merge', fieldManager: FIELD_MANAGER });
 }
 
 /** An admission webhook may repeat what it was sent. */

@@ -9,7 +9,8 @@ export const command: CommandDefinition = {
   configure: (command, run) => {
     command
       .option('-d, --deployment <id>', 'the deployment, or ID:ADAPTER (default: the one that there is)')
-      .option('-p, --prompt <text>', 'what to ask; what is piped in follows it')
+      .option('-p, --prompt <text>', 'what to ask; - reads it from standard input, as without -p in a pipe')
+      .option('--stdin', 'with -p: what standard input holds follows the prompt')
       .option('--system <text>', 'how the model is to behave')
       .option('--max-tokens <count>', 'the longest answer', wholeNumber(1))
       .option('--temperature <value>', '0 for the likeliest words, up to 2', number(0, 2))

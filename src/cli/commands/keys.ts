@@ -1,5 +1,5 @@
 import { Option, type Command } from 'commander';
-import type { CreateKeyOptions } from '../gateway/keys.ts';
+import type { CreateKeyOptions, RevokeKeyOptions } from '../gateway/keys.ts';
 import { list } from '../gateway/option-values.ts';
 import type { CommandDefinition, Run } from './definition.ts';
 
@@ -27,8 +27,9 @@ export const command: CommandDefinition = {
       .description('End a key at once. Its APIKey stays, disabled, for what its usage and batches name.')
       .argument('<name>', 'the APIKey')
       .option('--delete', 'remove the APIKey too, so that its name is free')
+      .option('--force', 'also where Argo CD or Flux keeps the resource')
       .action(
-        run<{ delete?: boolean }>(async (context, [name = ''], options) => {
+        run<RevokeKeyOptions>(async (context, [name = ''], options) => {
           const { revokeApiKey } = await import('../gateway/keys.ts');
           await revokeApiKey(context, name, options);
         }),
@@ -48,6 +49,7 @@ function configureCreate(command: Command, run: Run): void {
     )
     .option('--expires <when>', 'until when it is valid: 90d, 12h, 2027-01-31 (default: for ever)')
     .option('--save', 'keep it for infer, in ~/.config/infer/keys.json, which only you can read')
+    .option('--gateway <url>', 'with --save: send it there too (default: INFER_BASE_URL, else what the cluster tells)')
     .action(
       run<CreateKeyOptions>(async (context, [name = ''], options) => {
         const { createApiKey } = await import('../gateway/keys.ts');

@@ -21,9 +21,14 @@ export function positiveNumber(text: string): number {
   return value;
 }
 
-/** Returns the seconds in `90`, `90s`, `30m` or `2h`. */
+/** What a timer of Node can wait for: 2^31 - 1 milliseconds; with more it would fire at once. */
+const MOST_SECONDS = 2_147_483;
+
+/** Returns the seconds in `90`, `90s`, `30m` or `2h`, at most 24 days. */
 export function seconds(text: string): number {
   const [, digits, unit] = /^(\d{1,7})(s|m|h)?$/.exec(text) ?? [];
   if (digits === undefined) throw new InvalidArgumentError('Write seconds, or a time such as 90s, 30m or 2h.');
-  return Number(digits) * (unit === 'h' ? 3600 : unit === 'm' ? 60 : 1);
+  const value = Number(digits) * (unit === 'h' ? 3600 : unit === 'm' ? 60 : 1);
+  if (value > MOST_SECONDS) throw new InvalidArgumentError('Write at most 24 days: 576h.');
+  return value;
 }

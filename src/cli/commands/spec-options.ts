@@ -49,7 +49,7 @@ export function addSpecOptions(command: Command, { defaults }: { defaults: boole
     .option(
       '-t, --hf-token <source>',
       'Hugging Face token for a gated or private model: - reads it from standard input (or asks, unseen), @FILE from a ' +
-        'file; the token itself works too, but stays in the history of your shell. Without this: HF_TOKEN',
+        `file; the token itself works too, but stays in the history of your shell${unless('HF_TOKEN')}`,
     )
     .option('--hf-token-secret <name[:key]>', 'a Secret of the namespace that holds the token already (key: token)');
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -72,7 +72,8 @@ describe('the gateway', () => {
   test('is where an Ingress says, told when nothing answers there', async () => {
     const backend = { service: { name: 'infer-gateway' } };
     const rules = [{ host: 'infer.invalid', http: { paths: [{ backend }] } }];
-    api.lists.set(INGRESSES, [{ metadata: { name: 'infer' }, spec: { rules } }]);
+    const status = { loadBalancer: { ingress: [{ ip: '203.0.113.7' }] } };
+    api.lists.set(INGRESSES, [{ metadata: { name: 'infer' }, spec: { rules }, status }]);
     const { code, stderr } = await ask();
     expect({ code, stderr }).toMatchObject({
       code: 6,
@@ -139,11 +140,36 @@ describe('the key', () => {
       stderr: expect.stringMatching(/no API key for the namespace team-a[^]*infer keys create/),
     });
     const server = /server: (\S+)/.exec(await readFile(api.kubeconfig, 'utf8'))?.[1] ?? '';
-    await saveKey(env, { server, namespace: 'team-a', name: 'ann', key: 'infer_saved' });
-    await saveKey(env, { server: 'https://other', namespace: 'team-a', name: 'ann', key: 'infer_other' });
+    const saved = { server, namespace: 'team-a', name: 'ann', key: 'infer_saved' };
+    const path = await saveKey(env, saved);
+    await saveKey(env, { ...saved, server: 'https://other', key: 'infer_other' });
+    expect(await ask()).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/saved key ann is not sent to http[^]*INFER_API_KEY[^]*--save --gateway http/),
+    });
+    expect(gateway.requests).toEqual([]);
+    await saveKey(env, { ...saved, gateway: `${gateway.url}/v1` });
     expect(await ask()).toMatchObject({ code: 0 });
     expect(gateway.requests[0]?.headers['authorization']).toBe('Bearer infer_saved');
     expect(await ask('-n', 'team-b')).toMatchObject({ code: 1 });
+    await chmod(path, 0o640);
+    expect(await ask()).toMatchObject({ code: 1, stderr: expect.stringMatching(/Others can read[^]*chmod 600/) });
+  });
+
+  test('that was saved goes to the gateway that the cluster tells, however that is named', async () => {
+    delete env['INFER_API_KEY'];
+    const server = /server: (\S+)/.exec(await readFile(api.kubeconfig, 'utf8'))?.[1] ?? '';
+    await saveKey(env, { server, namespace: 'team-a', name: 'ann', key: 'infer_saved' });
+    api.lists.set(DEPLOYMENTS, [deploymentAt(`${gateway.url}/v1`)]);
+    expect(await ask('--gateway', gateway.url)).toMatchObject({ code: 0 });
+    expect(await ask()).toMatchObject({ code: 0 });
+    expect(await ask('--gateway', 'http://127.0.0.1:1')).toMatchObject({ code: 2 });
+  });
+
+  test('is told to go unencrypted where it leaves this machine', async () => {
+    const { stderr } = await ask('--gateway', 'http://infer.invalid');
+    expect(stderr).toMatch(/^Warning: http:\/\/infer\.invalid\/v1 is not encrypted/);
+    expect((await ask('--gateway', gateway.url)).stderr).not.toMatch(/Warning/);
   });
 
   test('is kept in a file that nobody else reads, one for each place', async () => {
@@ -179,27 +205,33 @@ describe('addresses', () => {
   });
 
   test('that only pods know', () => {
-    expect(['http://infer-gateway.infer-system.svc/v1', 'http://infer-gateway/v1'].map(isInsideCluster)).toEqual([
-      true,
-      true,
-    ]);
-    expect(['http://10.0.0.1/v1', 'http://[fd00::1]/v1', 'http://localhost:80/v1'].map(isInsideCluster)).toEqual([
-      false,
-      false,
-      false,
-    ]);
+    const inside = ['infer-gateway.infer-system.svc', 'infer-gateway.infer-system', 'infer-gateway'];
+    const outside = ['10.0.0.1', '[fd00::1]', 'localhost:80', 'infer-gateway.example'];
+    const known = [...inside, ...outside].filter((host) => isInsideCluster(`http://${host}/v1`, 'infer-system'));
+    expect(known).toEqual(inside);
   });
 
   test('of an Ingress and of a Service', () => {
     const metadata = { name: 'infer' };
-    const http = { paths: [{ backend: { service: { name: 'infer-gateway' } } }] };
+    const status = { loadBalancer: { ingress: [{ ip: '203.0.113.7' }] } };
+    const backend = { service: { name: 'infer-gateway' } };
+    const http = { paths: [{ backend }] };
     const rules = [{ host: 'infer.example.com', http }];
-    expect(ingressUrl({ metadata, spec: { rules } })).toBe('http://infer.example.com');
-    expect(ingressUrl({ metadata, spec: { rules, tls: [{ hosts: ['infer.example.com'] }] } })).toBe(
+    expect(ingressUrl({ metadata, spec: { rules }, status })).toBe('http://infer.example.com');
+    expect(ingressUrl({ metadata, spec: { rules, tls: [{ hosts: ['infer.example.com'] }] }, status })).toBe(
       'https://infer.example.com',
     );
-    expect(ingressUrl({ metadata, spec: { rules: [{ host: 'other.example.com' }] } })).toBeUndefined();
-    const status = { loadBalancer: { ingress: [{ ip: '203.0.113.7' }] } };
+    expect(ingressUrl({ metadata, spec: { rules } })).toBeUndefined();
+    expect(ingressUrl({ metadata, spec: { rules: [{ host: 'other.example.com' }] }, status })).toBeUndefined();
+    const at = (path: string): string | undefined =>
+      ingressUrl({
+        metadata,
+        spec: { rules: [{ host: 'x.example.com', http: { paths: [{ path, backend }] } }] },
+        status,
+      });
+    expect(at('/infer/')).toBe('http://x.example.com/infer');
+    expect(at('/')).toBe('http://x.example.com');
+    expect(at('/infer(/|$)(.*)')).toBeUndefined();
     expect(ingressUrl({ metadata, spec: { rules: [{ http }] }, status })).toBe('http://203.0.113.7');
     expect(serviceUrl({ metadata, spec: { type: 'LoadBalancer', ports: [{ port: 80 }] }, status })).toBe(
       'http://203.0.113.7:80',

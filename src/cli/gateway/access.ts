@@ -1,4 +1,4 @@
-/** Finds the gateway and the key for a command, and tells what went wrong there. */
+/** Finds the gateway for a command, and tells what went wrong there. */
 import { ApiError, describeError } from '../../kube/errors.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { systemNamespace } from '../cluster/install.ts';
@@ -6,10 +6,10 @@ import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { CliFailure } from '../failure.ts';
 import type { Places } from './address.ts';
-import { baseUrlOf } from './base-url.ts';
+import { baseUrlOf, isLoopback } from './base-url.ts';
 import type { GatewayClient } from './client.ts';
 import { explainGateway } from './explain.ts';
-import { readSavedKey } from './key-file.ts';
+import { findKey } from './key.ts';
 
 export interface GatewayOptions {
   gateway?: string;
@@ -35,8 +35,13 @@ export async function withGateway<T>(
   options: GatewayOptions,
   run: (client: GatewayClient) => Promise<T>,
 ): Promise<T> {
-  const key = await findKey(context);
+  const key = await findKey(context, givenBaseUrl(context, options));
   const address = await openAddress(context, options);
+  if (address.baseUrl.startsWith('http:') && !isLoopback(address.baseUrl)) {
+    context.note(
+      `Warning: ${address.baseUrl} is not encrypted: the key and the texts can be read on the way. Use https.`,
+    );
+  }
   const { GatewayClient } = await import('./client.ts');
   const client = new GatewayClient(address.baseUrl, key, address.failure);
   try {
@@ -51,17 +56,22 @@ export async function withGateway<T>(
 
 /** Returns where the gateway is; the caller closes it. Throws CliFailure where it is not found. */
 export async function openAddress(context: Context, options: GatewayOptions): Promise<Address> {
-  const given = options.gateway ?? context.env['INFER_BASE_URL'];
-  if (given !== undefined && given !== '') {
-    const from = options.gateway === undefined ? 'INFER_BASE_URL' : '--gateway';
-    return reachable(baseUrlOf(given) ?? context.fail(notUrl(from, given), ELSEWHERE, EXIT.wrongUse));
-  }
+  const given = givenBaseUrl(context, options);
+  if (given !== undefined) return reachable(given);
   const [client, namespace] = [await context.kube(), await context.namespace()];
   const places = { namespace, systemNamespace: systemNamespace(context) };
   const { findAddress } = await import('./address.ts');
   const found = await findAddress(client, places);
   if (found === undefined) return await forwardToPod(context, client, places);
   return reachable(baseUrlOf(found.url) ?? context.fail(notUrl(found.source, found.url), ELSEWHERE, EXIT.unreachable));
+}
+
+/** Returns the base URL that --gateway or INFER_BASE_URL names; undefined without. Throws CliFailure for what is none. */
+export function givenBaseUrl(context: Context, options: GatewayOptions): string | undefined {
+  const given = options.gateway ?? context.env['INFER_BASE_URL'];
+  if (given === undefined || given === '') return undefined;
+  const from = options.gateway === undefined ? 'INFER_BASE_URL' : '--gateway';
+  return baseUrlOf(given) ?? context.fail(notUrl(from, given), ELSEWHERE, EXIT.wrongUse);
 }
 
 function notUrl(source: string, url: string): string {
@@ -100,29 +110,4 @@ async function forwardToPod(context: Context, client: KubeClient, places: Places
   }
   const port = await forwardPort(connect);
   return { baseUrl: `${port.url}/v1`, forwarded: true, failure: port.failure, close: async () => await port.close() };
-}
-
-/** Returns the key: of INFER_API_KEY, else what was saved for this cluster and namespace. */
-async function findKey(context: Context): Promise<string> {
-  const given = context.env['INFER_API_KEY']?.trim();
-  if (given !== undefined && given !== '') return given;
-  const place = await keyPlace(context).catch((error: unknown) => {
-    if (error instanceof CliFailure) return undefined;
-    throw error;
-  });
-  const saved = place && (await readSavedKey(context.env, place));
-  if (saved !== undefined) return saved.key;
-  return context.fail(
-    place === undefined
-      ? 'There is no API key: INFER_API_KEY is not set, and no kubeconfig says for which cluster one was saved.'
-      : `There is no API key for the namespace ${place.namespace}: INFER_API_KEY is not set, and none was saved.`,
-    'Make one, if you may: infer keys create NAME --scope inference,files,view --save\n' +
-      'Or set INFER_API_KEY to one that you were given.',
-  );
-}
-
-/** Returns for which cluster and namespace keys are saved now. Throws CliFailure without a kubeconfig. */
-export async function keyPlace(context: Context): Promise<{ server: string; namespace: string }> {
-  const server = (await context.kubeConfig()).getCurrentCluster()?.server ?? '';
-  return { server, namespace: await context.namespace() };
 }

@@ -5,10 +5,7 @@ import { inferenceDeployments, pods } from '../../api/resources.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { ApiError } from '../../kube/errors.ts';
 import type { KubeObject, Resource } from '../../kube/types.ts';
-import { baseUrlOf, isInsideCluster } from './base-url.ts';
-
-/** Of manifests/base/gateway.yaml. */
-const SERVICE = 'infer-gateway';
+import { SERVICE, baseUrlOf, isInsideCluster } from './base-url.ts';
 
 interface LoadBalancer {
   loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] };
@@ -17,7 +14,7 @@ interface LoadBalancer {
 interface Ingress extends KubeObject {
   spec?: {
     tls?: { hosts?: string[] }[];
-    rules?: { host?: string; http?: { paths?: { backend?: { service?: { name?: string } } }[] } }[];
+    rules?: { host?: string; http?: { paths?: { path?: string; backend?: { service?: { name?: string } } }[] } }[];
   };
   status?: LoadBalancer;
 }
@@ -62,7 +59,7 @@ export async function findAddress(client: KubeClient, places: Places): Promise<F
   const { namespace, systemNamespace } = places;
   for (const { status } of await readable(client.list(inferenceDeployments, { namespace, limit: 20 }))) {
     const url = status?.endpoint?.baseUrl;
-    if (url !== undefined && baseUrlOf(url) !== undefined && !isInsideCluster(url)) {
+    if (url !== undefined && baseUrlOf(url) !== undefined && !isInsideCluster(url, systemNamespace)) {
       return { url, source: `the status of deployments in ${namespace}` };
     }
   }
@@ -75,16 +72,20 @@ export async function findAddress(client: KubeClient, places: Places): Promise<F
   return url === undefined ? undefined : { url, source: `Service ${systemNamespace}/${SERVICE}` };
 }
 
-/** Returns the URL of an Ingress whose backend is the gateway; undefined for another. */
+/** Returns the URL of an Ingress that has an address and whose backend is the gateway; undefined for another. */
 export function ingressUrl({ spec, status }: Ingress): string | undefined {
-  const rule = (spec?.rules ?? []).find(({ http }) =>
-    (http?.paths ?? []).some(({ backend }) => backend?.service?.name === SERVICE),
+  const all = (spec?.rules ?? []).flatMap((rule) =>
+    (rule.http?.paths ?? []).map((path) => ({ ...path, host: rule.host })),
   );
-  if (rule === undefined) return undefined;
-  const host = rule.host ?? hostOf(status);
-  if (host === undefined || host.startsWith('*')) return undefined;
+  const found = all.find(({ backend }) => backend?.service?.name === SERVICE);
+  // Without it no controller serves the Ingress, whatever its host.
+  const address = hostOf(status);
+  if (found === undefined || address === undefined) return undefined;
+  const { host = address, path = '/' } = found;
+  // A path of another kind is a pattern of its controller.
+  if (host.startsWith('*') || !/^[\w/.~-]*$/.test(path)) return undefined;
   const secure = (spec?.tls ?? []).some(({ hosts = [] }) => hosts.length === 0 || hosts.includes(host));
-  return `${secure ? 'https' : 'http'}://${host}`;
+  return `${secure ? 'https' : 'http'}://${host}${path.replace(/\/+$/, '')}`;
 }
 
 /** Returns the URL of a Service of type LoadBalancer that has its address. */

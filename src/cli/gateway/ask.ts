@@ -20,8 +20,10 @@ export interface AskOptions {
   signal: AbortSignal;
   /** A piece of the answer. */
   onText: (text: string) => void;
+  /** A piece of what a model thinks before its answer. */
+  onReasoning: (text: string) => void;
   /**
-   * Called when the answer lets itself be waited for, and every ten seconds or so from then on; `refusal` is what the
+   * Called when the answer lets itself be waited for, and from then on every ten seconds at most; `refusal` is what the
    * gateway said, where the question is asked again.
    */
   onWait: (waitedSeconds: number, refusal?: string) => void;
@@ -31,6 +33,8 @@ export interface AskOptions {
 
 /** After which one would like to be told. */
 const SILENCE_MS = 3_000;
+/** Between two times that waiting is told. */
+const WAIT_MS = 10_000;
 /** Where a gateway does not say when to come again. */
 const RETRY_SECONDS = 2;
 /** What a gateway says while replicas start; each goes away by itself. */
@@ -44,17 +48,20 @@ export async function ask(client: GatewayClient, question: Question, options: As
   const startedAt = performance.now();
   const waited = (): number => performance.now() - startedAt;
   let begun = false;
-  const silence = setTimeout(() => options.onWait(waited() / 1000), SILENCE_MS);
+  let toldAt = -Infinity;
+  const tellWait = (refusal?: string): void => {
+    if (begun || waited() - toldAt < WAIT_MS) return;
+    toldAt = waited();
+    options.onWait(waited() / 1000, refusal);
+  };
+  const silence = setTimeout(tellWait, SILENCE_MS);
   const told = {
     ...options,
-    onText: (text: string) => {
+    onBegin: () => {
       begun = true;
       clearTimeout(silence);
-      options.onText(text);
     },
-    onWait: (refusal?: string) => {
-      if (!begun) options.onWait(waited() / 1000, refusal);
-    },
+    onWait: tellWait,
   };
   try {
     for (;;) {
@@ -80,7 +87,16 @@ function isStarting(error: unknown): error is ApiFailure {
 async function askOnce(
   client: GatewayClient,
   question: Question,
-  { signal, onText, onWait }: Pick<AskOptions, 'signal' | 'onText'> & { onWait: () => void },
+  {
+    signal,
+    onText,
+    onReasoning,
+    onBegin,
+    onWait,
+  }: Pick<AskOptions, 'signal' | 'onText' | 'onReasoning'> & {
+    onBegin: () => void;
+    onWait: () => void;
+  },
 ): Promise<string> {
   const { body } = await client.send('/chat/completions', {
     method: 'POST',
@@ -94,6 +110,9 @@ async function askOnce(
       else if (event.data === '[DONE]') return finishReason ?? 'stop';
       else {
         const chunk = readChunk(event.data);
+        // Also of a model that has said nothing yet: it is at work.
+        onBegin();
+        if (chunk.reasoning !== '') onReasoning(chunk.reasoning);
         if (chunk.text !== '') onText(chunk.text);
         finishReason = chunk.finishReason ?? finishReason;
       }
@@ -101,20 +120,31 @@ async function askOnce(
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof ApiFailure) throw error;
-    throw new GatewayUnreachable('The answer broke off', { cause: error });
+    throw new GatewayUnreachable('The answer broke off', { cause: client.reasonOf(error) });
   } finally {
     body.on('error', () => undefined).destroy();
   }
   throw new GatewayUnreachable('The answer broke off: the gateway ended the stream before its end');
 }
 
+interface Chunk {
+  text: string;
+  reasoning: string;
+  finishReason: string | null | undefined;
+}
+
 /** Throws ApiFailure for an error that came after the head of the answer. */
-function readChunk(data: string): { text: string; finishReason: string | null | undefined } {
+function readChunk(data: string): Chunk {
   const { message, code } = errorIn(data);
   if (message !== undefined) throw new ApiFailure(message, { status: 503, code: code ?? null });
   const { choices } = JSON.parse(data) as {
-    choices?: { delta?: { content?: string | null }; finish_reason?: string | null }[];
+    choices?: {
+      // Engines name what a model thinks in two ways, neither of them OpenAI's.
+      delta?: { content?: string | null; reasoning_content?: string | null; reasoning?: string | null };
+      finish_reason?: string | null;
+    }[];
   };
   const [choice] = choices ?? [];
-  return { text: choice?.delta?.content ?? '', finishReason: choice?.finish_reason };
+  const { content, reasoning_content: reasoningContent, reasoning } = choice?.delta ?? {};
+  return { text: content ?? '', reasoning: reasoningContent ?? reasoning ?? '', finishReason: choice?.finish_reason };
 }

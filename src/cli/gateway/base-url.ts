@@ -1,5 +1,8 @@
 /** Pure: the addresses of a gateway. */
 
+/** Of manifests/base/gateway.yaml. */
+export const SERVICE = 'infer-gateway';
+
 /** What a base URL of the API ends in; each serves the same. */
 const BASES = ['/v1', '/api/v2/external'];
 
@@ -21,8 +24,15 @@ export function pageUrlOf(baseUrl: string, id?: string): string {
   return id === undefined ? page : `${page}#/${id.split('/').map(encodeURIComponent).join('/')}`;
 }
 
-/** True for a name that only pods resolve. */
-export function isInsideCluster(url: string): boolean {
+/** True for a name that only pods resolve, such as `infer-gateway` and `infer-gateway.infer-system`. */
+export function isInsideCluster(url: string, systemNamespace: string): boolean {
   const { hostname } = new URL(url);
-  return hostname.endsWith('.svc') || hostname.endsWith('.cluster.local') || !/[.:]|^localhost$/.test(hostname);
+  if (hostname === 'localhost' || hostname.includes(':')) return false;
+  const isShort = !hostname.includes('.') || hostname === `${SERVICE}.${systemNamespace}`;
+  return isShort || hostname.endsWith('.svc') || hostname.endsWith('.cluster.local');
+}
+
+/** True where what is sent stays on this machine. */
+export function isLoopback(url: string): boolean {
+  return /^(localhost|127\.[\d.]+|\[::1\])$/.test(new URL(url).hostname);
 }

@@ -1,6 +1,7 @@
 /** `infer batch results`: the answers of a batch, to a file or to standard output. */
+import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, stat } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { describeError } from '../../kube/errors.ts';
@@ -59,17 +60,16 @@ async function download(
 ): Promise<void> {
   const { signal } = context;
   const { body, headers } = await client.send(`/files/${encodeURIComponent(fileId)}/content`, { signal });
-  if (to === undefined) return await pipeline(received(body, signal), context.stdout, { end: false, signal });
+  if (to === undefined) return await pipeline(received(client, body, signal), context.stdout, { end: false, signal });
   const progress = startProgress(context);
   const total = Number(headers['content-length'] ?? NaN);
   const show = (bytes: number): void =>
     progress.show(`${megabytes(bytes)} downloaded`, total > 0 ? bytes / total : undefined);
-  const half = `${to}.part`;
+  const content = received(client, body, signal, show);
   try {
-    await pipeline(received(body, signal, show), createWriteStream(half, { flush: true }), { signal });
-    await rename(half, to);
+    if (await isSpecial(to)) await pipeline(content, createWriteStream(to), { signal });
+    else await writeWhole(to, content, signal);
   } catch (error) {
-    await rm(half, { force: true });
     if (signal.aborted || error instanceof GatewayUnreachable) throw error;
     context.fail(`${to} cannot be written: ${describeError(error)}.`, 'Name another file by --to.');
   } finally {
@@ -78,7 +78,26 @@ async function download(
   context.note(`The results are in ${to}.`);
 }
 
+/** True for what is there and no file to be replaced, such as /dev/null or a named pipe. */
+async function isSpecial(path: string): Promise<boolean> {
+  const info = await stat(path).catch(() => undefined);
+  return info !== undefined && !info.isFile();
+}
+
+/** Under a name that nobody else uses until it is whole. */
+async function writeWhole(to: string, content: AsyncIterable<Buffer>, signal: AbortSignal): Promise<void> {
+  const half = `${to}.${randomUUID()}.part`;
+  try {
+    await pipeline(content, createWriteStream(half, { flush: true, flags: 'wx' }), { signal });
+    await rename(half, to);
+  } catch (error) {
+    await rm(half, { force: true });
+    throw error;
+  }
+}
+
 async function* received(
+  client: GatewayClient,
   body: Readable,
   signal: AbortSignal,
   onBytes: (bytes: number) => void = () => undefined,
@@ -91,6 +110,6 @@ async function* received(
     }
   } catch (error) {
     signal.throwIfAborted();
-    throw new GatewayUnreachable('The download broke off', { cause: error });
+    throw new GatewayUnreachable('The download broke off', { cause: client.reasonOf(error) });
   }
 }

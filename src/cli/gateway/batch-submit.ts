@@ -1,8 +1,9 @@
 /** `infer batch submit`: uploads requests, or prompts made into requests, and makes a batch of them. */
 import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { createInterface } from 'node:readline';
+import { describeError } from '../../kube/errors.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { withGateway, type GatewayOptions } from './access.ts';
@@ -41,6 +42,7 @@ export async function submitBatch(context: Context, file: string, options: Submi
       EXIT.wrongUse,
     );
   }
+  await assertReadable(context, file);
   try {
     const input = await readInput(context, file, info.size, options);
     await withGateway(context, options, async (client) => await submit(context, client, file, input, options));
@@ -53,6 +55,16 @@ export async function submitBatch(context: Context, file: string, options: Submi
         : 'See docs/batch.md for the form of a line; for a file of prompts: --prompts -d ID',
       EXIT.wrongUse,
     );
+  }
+}
+
+/** A stream that cannot be read would end the process where a reader of lines waits for it. */
+async function assertReadable(context: Context, file: string): Promise<void> {
+  try {
+    await using handle = await open(file);
+    await handle.read(Buffer.alloc(1), 0, 1, 0);
+  } catch (error) {
+    context.fail(`${file} cannot be read: ${describeError(error)}.`, 'Name a file that you may read.', EXIT.wrongUse);
   }
 }
 

@@ -1,8 +1,9 @@
 /** The batch commands against the batch process's real API, in front of which a gateway would stand. */
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -230,12 +231,27 @@ describe('a batch', () => {
     const to = join(folder, 'answers.jsonl');
     expect(await batch('results', id, '--to', to)).toMatchObject({ code: 0, stdout: '' });
     expect((await readFile(to, 'utf8')) === content).toBe(true);
-    expect(await readdir(folder)).toEqual(['a.jsonl', 'answers.jsonl']);
+    await writeFile(`${to}.part`, 'of the user');
+    expect(await batch('results', id, '--to', to)).toMatchObject({ code: 0 });
+    expect(await readdir(folder)).toEqual(['a.jsonl', 'answers.jsonl', 'answers.jsonl.part']);
+    expect(await readFile(`${to}.part`, 'utf8')).toBe('of the user');
     expect(await batch('results', id, '--to', join(folder, 'none', 'x'))).toMatchObject({
       code: 1,
       stderr: expect.stringMatching(/cannot be written: .*ENOENT[^]*Next:/),
     });
     expect(await batch('results', id, '--errors')).toMatchObject({ code: 3 });
+  });
+
+  test('streams its results into what is no file, and replaces it by none', async () => {
+    const content = '{"custom_id":"1"}\n'.repeat(10_000);
+    report(id, 'Completed', { outputFileId: await storeFile(content) });
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const [read, result] = await Promise.all([readFile(pipe, 'utf8'), batch('results', id, '--to', pipe)]);
+    expect(result).toMatchObject({ code: 0 });
+    expect(read === content).toBe(true);
+    expect((await stat(pipe)).isFIFO()).toBe(true);
+    expect(await readdir(folder)).toEqual(['a.jsonl', 'pipe']);
   });
 
   test('tells of those that failed, and gives them', async () => {
@@ -255,6 +271,14 @@ describe('a batch', () => {
       code: 4,
       stderr: expect.stringMatching(/3 of 10 done[^]*--wait/),
     });
+  });
+});
+
+test('a file that cannot be read is wrong use', async () => {
+  // Also root cannot read what is at the address 0.
+  expect(await batch('submit', '/proc/self/mem')).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/^Error: \/proc\/self\/mem cannot be read: (Error: )?EIO/),
   });
 });
 

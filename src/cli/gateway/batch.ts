@@ -6,6 +6,7 @@ import { Interrupted } from '../failure.ts';
 import { age } from '../output/durations.ts';
 import { printStructured, printTable } from '../output/objects.ts';
 import type { Column } from '../output/table.ts';
+import { printable } from '../printable.ts';
 import { withGateway, type GatewayOptions } from './access.ts';
 import { countsOf, hasEnded, inputErrors, nextStep, shareOf, type Batch } from './batch-object.ts';
 import type { GatewayClient } from './client.ts';
@@ -160,5 +161,5 @@ function printDetail(context: Context, batch: Batch): void {
     ...inputErrors(batch).map((line): [string, string] => ['Error', line]),
     ['Next', nextStep(batch)],
   ];
-  for (const [name, value] of rows) if (value !== '') context.print(`${`${name}:`.padEnd(13)}${value}`);
+  for (const [name, value] of rows) if (value !== '') context.print(`${`${name}:`.padEnd(13)}${printable(value)}`);
 }

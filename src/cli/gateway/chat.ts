@@ -4,16 +4,21 @@ import { addAbortSignal, type Readable } from 'node:stream';
 import { text as readAll } from 'node:stream/consumers';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
-import { failureText } from '../failure.ts';
+import { CliFailure, failureText } from '../failure.ts';
+import { printable } from '../printable.ts';
 import { withGateway, type GatewayOptions } from './access.ts';
 import { ask, type AskOptions, type Message, type Question } from './ask.ts';
 import type { GatewayClient } from './client.ts';
 import { converse } from './conversation.ts';
 import { explainGateway } from './explain.ts';
+import { Thoughts } from './thoughts.ts';
 
 export interface ChatOptions extends GatewayOptions {
   deployment?: string;
+  /** `-`: what standard input holds. */
   prompt?: string;
+  /** Whether standard input follows the prompt. */
+  stdin?: boolean;
   system?: string;
   maxTokens?: number;
   temperature?: number;
@@ -21,9 +26,9 @@ export interface ChatOptions extends GatewayOptions {
   waitTimeout: number;
 }
 
-/** Answers the prompt, what is piped in, or both; holds a conversation in a terminal without either. */
+/** Answers the prompt or what is piped in; holds a conversation in a terminal without either. */
 export async function chat(context: Context, options: ChatOptions): Promise<void> {
-  const prompt = await readPrompt(context, options.prompt);
+  const prompt = await readPrompt(context, options);
   await withGateway(context, options, async (client) => {
     const model = options.deployment ?? (await onlyModel(context, client));
     const session = new Session(context, client, model, options);
@@ -32,11 +37,16 @@ export async function chat(context: Context, options: ChatOptions): Promise<void
   });
 }
 
-/** Returns the question; undefined where a conversation is to be held. */
-async function readPrompt(context: Context, prompt: string | undefined): Promise<string | undefined> {
-  if (context.stdin.isTTY === true) return prompt;
-  const piped = (await readAll(addAbortSignal(context.signal, context.stdin as Readable))).trim();
-  const parts = [prompt ?? '', piped].filter((part) => part !== '');
+/**
+ * Returns the question; undefined where a conversation is to be held. With a prompt standard input is read only if that is
+ * asked for: it may be the list that a shell's loop reads, or never end.
+ */
+async function readPrompt(context: Context, { prompt, stdin }: ChatOptions): Promise<string | undefined> {
+  const isGiven = prompt !== undefined && prompt !== '-';
+  if (prompt === undefined && stdin !== true && context.stdin.isTTY === true) return undefined;
+  const piped =
+    isGiven && stdin !== true ? '' : (await readAll(addAbortSignal(context.signal, context.stdin as Readable))).trim();
+  const parts = [isGiven ? prompt : '', piped].filter((part) => part !== '');
   if (parts.length > 0) return parts.join('\n\n');
   return context.fail('There is nothing to ask.', 'Name a prompt by -p "Hello", or pipe one in.', EXIT.wrongUse);
 }
@@ -102,7 +112,7 @@ class Session {
           try {
             return await this.#write(messages, stop.signal);
           } catch (error) {
-            const failure = explainGateway(error);
+            const failure = error instanceof CliFailure ? error : explainGateway(error);
             if (stop.signal.aborted) this.#context.note('\n(stopped)');
             else if (failure === undefined) throw error;
             else stderr.write(failureText(failure));
@@ -118,27 +128,40 @@ class Session {
     }
   }
 
-  /** Writes the answer as it comes, and returns it. */
+  /** Writes the answer as it comes, and returns it. Throws CliFailure for one that is empty. */
   async #write(messages: readonly Message[], signal: AbortSignal): Promise<string> {
     const { stdout } = this.#context;
+    const thoughts = new Thoughts(this.#context);
     let answer = '';
+    let reason: string;
     const options: AskOptions = {
       signal,
       patienceMs: this.#patienceMs,
       onText: (text) => {
+        thoughts.end();
         answer += text;
         stdout.write(text);
       },
+      onReasoning: (text) => thoughts.show(text),
       onWait: (seconds, refusal) => this.#tellWait(seconds, refusal),
     };
     try {
-      const reason = await ask(this.#client, { ...this.#question, messages }, options);
-      if (reason === 'length')
-        this.#context.note('(cut at the most tokens that were allowed: --max-tokens, or the context length)');
+      reason = await ask(this.#client, { ...this.#question, messages }, options);
     } finally {
+      thoughts.end();
       if (answer !== '' && !answer.endsWith('\n')) stdout.write('\n');
     }
+    if (answer === '') return this.#failEmpty(reason);
+    if (reason === 'length')
+      this.#context.note('(cut at the most tokens that were allowed: --max-tokens, or the context length)');
     return answer;
+  }
+
+  #failEmpty(reason: string): never {
+    return this.#context.fail(
+      `${this.#question.model} gave an empty answer (${printable(reason)}).`,
+      reason === 'length' ? 'Allow it more tokens: --max-tokens.' : 'Ask in other words.',
+    );
   }
 
   #tellWait(seconds: number, refusal: string | undefined): void {

@@ -66,6 +66,11 @@ export class GatewayClient {
     }, signal);
   }
 
+  /** Returns why a connection broke: what something on the way there knows, else `error`. */
+  reasonOf(error: unknown): unknown {
+    return this.#reason() ?? error;
+  }
+
   async close(): Promise<void> {
     await this.#agent.destroy();
   }
@@ -77,7 +82,7 @@ export class GatewayClient {
       signal?.throwIfAborted();
       if (error instanceof Error && error.name === 'ApiFailure') throw error;
       throw new GatewayUnreachable(`The gateway at ${this.baseUrl} gave no answer`, {
-        cause: this.#reason() ?? error,
+        cause: this.reasonOf(error),
       });
     }
   }

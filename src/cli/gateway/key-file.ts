@@ -1,5 +1,5 @@
 /** The keys that `infer keys create --save` keeps for this user: a file that nobody else may read. */
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CliFailure } from '../failure.ts';
@@ -16,6 +16,8 @@ export interface SavedKey extends KeyPlace {
   /** Of the APIKey. */
   readonly name: string;
   readonly key: string;
+  /** The base URL that it was saved for, where the user named one. */
+  readonly gateway?: string;
 }
 
 /** Returns where the file is: in XDG_CONFIG_HOME, else in ~/.config. */
@@ -26,6 +28,11 @@ export function keyFilePath(env: Environment): string {
 /** Returns the key kept for this place, undefined where there is none. Throws CliFailure for a file that is broken. */
 export async function readSavedKey(env: Environment, place: KeyPlace): Promise<SavedKey | undefined> {
   return (await readAll(keyFilePath(env))).find((saved) => isOf(saved, place));
+}
+
+/** Returns whether nobody but the user can read the file; Windows has no modes that say so. */
+export async function isPrivate(path: string): Promise<boolean> {
+  return process.platform === 'win32' || ((await stat(path)).mode & 0o077) === 0;
 }
 
 /** Keeps this key, instead of the one that was kept for its place; returns the path of the file. */

@@ -4,27 +4,34 @@ import type { APIKey, APIKeySpec } from '../../api/generated/api-key.ts';
 import { apiKeys } from '../../api/resources.ts';
 import { createKey } from '../../gateway/auth/key.ts';
 import { isAlreadyExists } from '../../kube/errors.ts';
-import { FIELD_MANAGER } from '../cluster/change.ts';
+import { FIELD_MANAGER, assertMayChange, inGit } from '../cluster/change.ts';
 import { listAll } from '../cluster/find.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { age } from '../output/durations.ts';
 import { printObjects, printStructured, printTable } from '../output/objects.ts';
-import { keyPlace } from './access.ts';
+import { givenBaseUrl, type GatewayOptions } from './access.ts';
 import { spanSeconds } from './durations.ts';
+import { keyPlace } from './key.ts';
 import { forgetKey, readSavedKey, saveKey } from './key-file.ts';
 
-export interface CreateKeyOptions {
+export interface CreateKeyOptions extends GatewayOptions {
   scope?: string[];
   deployment?: string[];
   expires?: string;
   save?: boolean;
 }
 
+export interface RevokeKeyOptions {
+  delete?: boolean;
+  force?: boolean;
+}
+
 /** Makes an APIKey and prints the key, which nobody can see again, alone on standard output. */
 export async function createApiKey(context: Context, name: string, options: CreateKeyOptions): Promise<void> {
   const [client, place] = [await context.kube(), await keyPlace(context)];
   const { namespace } = place;
+  const gateway = givenBaseUrl(context, options);
   const { key, keyId, hash } = createKey({ namespace, name, randomBytes });
   const expiresAt = options.expires === undefined ? undefined : expiry(context, options.expires);
   const spec: APIKeySpec = {
@@ -48,8 +55,9 @@ export async function createApiKey(context: Context, name: string, options: Crea
   if (!(await printStructured(context, { namespace, name, key, ...spec }))) context.print(key);
   context.note(`APIKey ${namespace}/${name} is made; its key is shown this once. ${validity(expiresAt)}`);
   if (options.save !== true) return;
-  const path = await saveKey(context.env, { ...place, name, key });
-  context.note(`It is saved in ${path} for namespace ${namespace} of this cluster: infer takes it from there.`);
+  const path = await saveKey(context.env, { ...place, name, key, ...(gateway !== undefined && { gateway }) });
+  const where = `namespace ${namespace} of this cluster${gateway === undefined ? '' : ` and for ${gateway}`}`;
+  context.note(`It is saved in ${path} for ${where}: infer takes it from there.`);
 }
 
 function validity(expiresAt: string | undefined): string {
@@ -101,9 +109,9 @@ function keyState({ disabled, expiresAt }: APIKeySpec, now: Date): string {
 
 /**
  * Ends a key at once: gateways see the change within a second. Its resource stays, so that usage and batches keep their
- * name and nobody makes another key of that name by mistake; `delete` removes it.
+ * name and nobody makes another key of that name by mistake; `delete` removes it. Throws CliFailure.
  */
-export async function revokeApiKey(context: Context, name: string, options: { delete?: boolean }): Promise<void> {
+export async function revokeApiKey(context: Context, name: string, options: RevokeKeyOptions): Promise<void> {
   const [client, place] = [await context.kube(), await keyPlace(context)];
   const { namespace } = place;
   const { signal } = context;
@@ -115,6 +123,8 @@ export async function revokeApiKey(context: Context, name: string, options: { de
       EXIT.notFound,
     );
   }
+  const removal = 'Remove its manifest in Git.';
+  assertMayChange(context, found, options, options.delete === true ? removal : await inGit({ disabled: true }));
   if (options.delete === true) {
     await client.delete(apiKeys, { namespace, name }, { uid: found.metadata.uid, signal });
   } else {

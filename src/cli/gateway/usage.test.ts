@@ -1,7 +1,6 @@
 import { afterEach, expect, test } from '@jest/globals';
 import { runCli, type CliResult } from '../../../test/support/cli-run.ts';
 import { answerJson, startHttpStub, type HttpStub } from '../../../test/support/http-stub.ts';
-import { hardwareProfile } from '../../../test/support/resources.ts';
 import { replicaTime } from './replica-time.ts';
 import type { UsageRow } from './usage-rows.ts';
 
@@ -120,14 +119,22 @@ test('the time of replicas is the checkpoint and what those of then have run sin
   const deployment = {
     metadata: { name: 'llama' },
     spec: { model: { id: 'org/llama' } },
-    status: { usage: { replicaSeconds: 100, gpuSeconds: 400, asOf: '2026-11-26T10:20:00Z', replicasSince: 2 } },
+    status: {
+      usage: {
+        replicaSeconds: 100,
+        gpuSeconds: 400,
+        asOf: '2026-11-26T10:20:00Z',
+        replicasSince: 2,
+        running: [
+          { uid: 'a', gpus: 4 },
+          { uid: 'b', gpus: 4 },
+        ],
+      },
+      cost: { perGpuHour: '36', currency: 'USD' },
+    },
   };
-  const { spec: profile } = hardwareProfile({
-    accelerator: { resource: 'nvidia.com/gpu', count: 4, memoryGiB: 80 },
-    price: { perGpuHour: '36', currency: 'USD' },
-  });
-  expect(replicaTime(deployment, profile, NOW)).toEqual([
+  expect(replicaTime(deployment, NOW)).toEqual([
     { deployment: 'llama', replica_seconds: 160, gpu_seconds: 640, cost: '6.40 USD' },
   ]);
-  expect(replicaTime({ ...deployment, status: {} }, profile, NOW)).toEqual([]);
+  expect(replicaTime({ ...deployment, status: {} }, NOW)).toEqual([]);
 });

@@ -1,23 +1,17 @@
 /** Pure: all that is known of one deployment, as lines of text. */
 import { effectiveSpec } from '../../api/defaults.ts';
-import type { HardwareProfileSpec } from '../../api/generated/hardware-profile.ts';
 import type { InferenceDeployment } from '../../api/generated/inference-deployment.ts';
 import { findCondition } from '../../kube/conditions.ts';
 import { keeperOf } from '../gitops.ts';
 import { modelOf } from './deployments.ts';
 import { duration } from './durations.ts';
 import { replicasText, targetsText } from './plan.ts';
-import { costSoFar, usedTime } from './usage.ts';
+import { usedTime } from './usage.ts';
 
 /** Returns name and text of each fact, in the order in which they are shown; a fact that is not known is left out. */
-export function facts(
-  deployment: InferenceDeployment,
-  profile: HardwareProfileSpec | undefined,
-  now: Date,
-): [string, string][] {
+export function facts(deployment: InferenceDeployment, now: Date): [string, string][] {
   const { metadata, spec, status = {} } = deployment;
   const { replicas, scaling, endpoint, update } = status;
-  const keeper = keeperOf(metadata);
   const limited = findCondition(status.conditions, 'ScalingLimited');
   const rows: [string, string | undefined][] = [
     ['Namespace', metadata.namespace],
@@ -32,12 +26,12 @@ export function facts(
     ['Traffic', trafficText(deployment)],
     ['Targets', targetsText(deployment)],
     ['Cost', costText(deployment)],
-    ['Used', usedText(deployment, profile, now)],
+    ['Used', usedText(deployment, now)],
     [
       'Newer',
       update?.available === true ? `${update.reasons?.join(', ')}; take it: infer update ${metadata.name}` : undefined,
     ],
-    ['Kept by', keeper && `${keeper.tool} (${keeper.name}): change it in Git`],
+    ['Kept by', keeperText(deployment)],
   ];
   return rows.filter((row): row is [string, string] => row[1] !== undefined && row[1] !== '');
 }
@@ -75,14 +69,16 @@ function costText({ status }: InferenceDeployment): string | undefined {
   return `${perHour} ${currency} an hour (${perDay} a day)${tokens}`;
 }
 
-function usedText(
-  { status = {} }: InferenceDeployment,
-  profile: HardwareProfileSpec | undefined,
-  now: Date,
-): string | undefined {
-  const used = usedTime(status, profile, now);
+function usedText({ status = {} }: InferenceDeployment, now: Date): string | undefined {
+  const used = usedTime(status, now);
   if (used === undefined) return undefined;
-  const cost = costSoFar(used, profile);
   const gpus = used.gpuSeconds > 0 ? `, ${duration(used.gpuSeconds)} of GPUs` : '';
-  return `${duration(used.replicaSeconds)} of replicas${gpus}${cost === undefined ? '' : `; ${cost} at the present price`}`;
+  const cost = used.cost === undefined ? '' : `; ${used.cost} at the present price`;
+  return `${duration(used.replicaSeconds)} of replicas${gpus}${cost}`;
+}
+
+function keeperText({ metadata }: InferenceDeployment): string | undefined {
+  const keeper = keeperOf(metadata);
+  if (keeper === undefined) return undefined;
+  return `${keeper.isGuess === true ? 'probably ' : ''}${keeper.tool} (${keeper.name}): change it in Git`;
 }

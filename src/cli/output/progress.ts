@@ -1,7 +1,7 @@
 /** What a wait shows: one line that is redrawn in a terminal, a line for each change in a pipe. */
 import type { Context } from '../context.ts';
 import { duration } from './durations.ts';
-import { cut } from './table.ts';
+import { cut, oneLine } from './table.ts';
 
 const REDRAW_MS = 200;
 const FRAMES = ['⠋', '⠙', '⠹', '⠸', '⠼', '⠴', '⠦', '⠧', '⠇', '⠏'];
@@ -21,8 +21,9 @@ export class Progress {
     if (this.#redraws) this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
   }
 
-  /** Shows `text`; the same again is no change. */
-  update(text: string): void {
+  /** Shows it; the same again is no change. */
+  update(told: string): void {
+    const text = oneLine(told);
     if (text === this.#text) return;
     this.#text = text;
     if (this.#redraws) this.#draw();

@@ -1,35 +1,21 @@
 /** Pure: what a deployment has used until now, by the checkpoint in its status. */
-import type { HardwareProfileSpec } from '../../api/generated/hardware-profile.ts';
 import type { InferenceDeploymentStatus } from '../../api/generated/inference-deployment.ts';
+import { totalsAt, type Totals } from '../../api/replica-time.ts';
 
-export interface UsedTime {
-  replicaSeconds: number;
-  gpuSeconds: number;
+type Status = Pick<InferenceDeploymentStatus, 'usage' | 'cost'>;
+
+export interface UsedTime extends Totals {
+  /** At the present price of a GPU, such as `12.30 USD`; absent where none is told. */
+  cost?: string;
 }
 
-/**
- * Returns the seconds of replicas and of GPUs until `now`; undefined where none are told. Replicas that run since the
- * checkpoint count with the GPUs of `profile`.
- */
-export function usedTime(
-  { usage }: Pick<InferenceDeploymentStatus, 'usage'>,
-  profile: Pick<HardwareProfileSpec, 'accelerator'> | undefined,
-  now: Date,
-): UsedTime | undefined {
+/** Returns the seconds of replicas and of GPUs until `now`, and what they cost; undefined where none are told. */
+export function usedTime({ usage, cost }: Status, now: Date): UsedTime | undefined {
   if (usage?.replicaSeconds === undefined) return undefined;
-  const { replicaSeconds, gpuSeconds = 0, asOf, replicasSince = 0 } = usage;
-  const since = asOf === undefined ? 0 : Math.max(0, (now.getTime() - Date.parse(asOf)) / 1000) * replicasSince;
-  return { replicaSeconds: replicaSeconds + since, gpuSeconds: gpuSeconds + since * gpusOf(profile) };
-}
-
-/** Returns the price of the GPUs until now at the profile's present price, as `12.30 USD`; undefined without a price. */
-export function costSoFar(used: UsedTime, profile: HardwareProfileSpec | undefined): string | undefined {
-  if (profile?.price === undefined) return undefined;
-  // Without an accelerator a replica is priced as one GPU.
-  const hours = (profile.accelerator === undefined ? used.replicaSeconds : used.gpuSeconds) / 3600;
-  return `${(hours * Number(profile.price.perGpuHour)).toFixed(2)} ${profile.price.currency}`;
-}
-
-function gpusOf(profile: Pick<HardwareProfileSpec, 'accelerator'> | undefined): number {
-  return profile?.accelerator === undefined ? 0 : (profile.accelerator.count ?? 1);
+  const totals = totalsAt(usage, now.getTime() / 1000);
+  if (cost?.perGpuHour === undefined) return totals;
+  // Where replicas have no accelerators each is priced as one.
+  const seconds = totals.gpuSeconds > 0 ? totals.gpuSeconds : totals.replicaSeconds;
+  const amount = (seconds / 3600) * Number(cost.perGpuHour);
+  return { ...totals, cost: `${amount.toFixed(2)} ${cost.currency ?? ''}`.trimEnd() };
 }

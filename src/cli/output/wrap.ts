@@ -1,4 +1,5 @@
 /** Pure: text in lines. */
+import { printable } from '../printable.ts';
 
 /** Returns `text` in lines of at most `width` characters, broken at spaces; a longer word has a line of its own. */
 export function wrap(text: string, width: number): string[] {
@@ -18,6 +19,6 @@ export function wrap(text: string, width: number): string[] {
 
 /** Returns `text` behind `label`, further lines below its beginning. */
 export function labelled(label: string, text: string, labelWidth: number, width: number): string[] {
-  const lines = wrap(text, Math.max(20, width - labelWidth - 1));
+  const lines = wrap(printable(text), Math.max(20, width - labelWidth - 1));
   return lines.map((line, index) => `${(index === 0 ? label : '').padEnd(labelWidth)} ${line}`);
 }

@@ -64,32 +64,41 @@ export class UsageLedger {
     const hour = hourOf(nowMs);
     const id = `${hour}/${key.namespace}/${key.name}/${deployment.namespace}/${deployment.name}`;
     const { part, row } = this.#open.get(id) ?? this.#begin(id, hour, { key, deployment });
-    for (const field of Object.keys(amounts) as (keyof Amounts)[]) row[field] += amounts[field] ?? 0;
+    for (const field of Object.keys(amounts) as (keyof Amounts)[]) {
+      // A sum that is no safe integer would make the whole part one that cannot be stored.
+      row[field] = Math.min(row[field] + (amounts[field] ?? 0), Number.MAX_SAFE_INTEGER);
+    }
     part.revision += 1;
   }
 
-  /** Returns what the batch process does not have, oldest first, and forgets what it has and is over. */
-  pending(nowMs: number): UsageReport[] {
+  /**
+   * Forgets what the batch process has and is over, and yields what it does not have, oldest first: each part as it is when
+   * it is asked for. What was added since the first one may be missing.
+   */
+  *pending(nowMs: number): Generator<UsageReport, void, undefined> {
     const hour = hourOf(nowMs);
     const parts = [...this.#parts.values()];
     for (const part of parts) if (part.hour !== hour && part.stored === part.revision) this.#forget(part);
-    return parts
-      .filter(({ revision, stored }) => revision > stored)
-      .toSorted((a, b) => a.hour - b.hour)
-      .map(({ id, hour: of, namespace, rows, revision, stored }) => ({
-        namespace,
-        hour: of,
-        part: id,
-        revision,
-        replaces: stored === 0 ? null : stored,
-        rows: rows.map((row) => ({ ...row })),
-      }));
+    const untold = parts.filter(({ revision, stored }) => revision > stored).toSorted((a, b) => a.hour - b.hour);
+    for (const { id } of untold) {
+      // It may have been given up in the meantime.
+      const part = this.#parts.get(id);
+      if (part !== undefined) yield reportOf(part);
+    }
   }
 
   /** The batch process has it. */
   stored({ part: id, revision }: UsageReport): void {
     const part = this.#parts.get(id);
     if (part !== undefined) part.stored = revision;
+  }
+
+  /** The batch process will never take it: gives it up and returns how many rows it had. */
+  refused({ part: id }: UsageReport): number {
+    const part = this.#parts.get(id);
+    if (part === undefined) return 0;
+    this.#forget(part);
+    return part.rows.length;
   }
 
   #begin(id: string, hour: number, { key, deployment }: Usage): { part: Part; row: UsageRow } {
@@ -133,6 +142,17 @@ export class UsageLedger {
     const place = `${part.hour}/${part.namespace}`;
     if (this.#filling.get(place) === part) this.#filling.delete(place);
   }
+}
+
+function reportOf({ id, hour, namespace, rows, revision, stored }: Part): UsageReport {
+  return {
+    namespace,
+    hour,
+    part: id,
+    revision,
+    replaces: stored === 0 ? null : stored,
+    rows: rows.map((row) => ({ ...row })),
+  };
 }
 
 function hourOf(nowMs: number): number {

@@ -61,30 +61,30 @@ export class RequestMeter {
     this.#onEnd = onEnd;
   }
 
-  /** The first byte of an answer came; of several attempts the last one counts. */
+  /** The first byte of an answer came. */
   firstByte(): void {
     this.#firstByte = performance.now();
   }
 
-  /** Counts the tokens since this was called last. */
+  /** An attempt failed of which the client got nothing: neither its first byte nor its tokens count. */
+  discardAttempt(): void {
+    this.#firstByte = undefined;
+    this.tokens = () => undefined;
+  }
+
+  /** Counts the tokens since this was called last; those of a batch's request wait for its end, which may not count. */
   settle(): void {
-    const tokens = this.tokens();
-    if (tokens === undefined) return;
-    const more = minus(tokens, this.#settled);
-    this.#settled = tokens;
-    if (more.promptTokens + more.cachedTokens + more.completionTokens === 0) return;
-    const { key, deployment, batch } = this.#request;
-    this.#parts.metrics.used(key, deployment, batch ? 'batch' : 'online', more);
-    this.#parts.ledger?.add(this.#request, more, this.#parts.now());
+    if (!this.#request.batch) this.#addTokens();
   }
 
   /** Counts the request; once. */
   end(outcome: RequestOutcome): void {
     this.#onEnd();
-    this.settle();
     const { key, batch } = this.#request;
-    // Whoever runs the batch sends it again: it is one request however often it is tried.
-    if (batch && outcome === 'failed') return;
+    // Whoever runs the batch sends these again, also after its process was gone in between: it is one request however often it
+    // is tried.
+    if (batch && (outcome === 'failed' || outcome === 'left')) return;
+    this.#addTokens();
     const answered = this.#firstByte !== undefined && outcome !== 'refused';
     const latencyMs = Math.round(performance.now() - this.#started);
     const firstTokenMs = answered ? Math.round((this.#firstByte ?? 0) - this.#started) : 0;
@@ -95,6 +95,17 @@ export class RequestMeter {
       { requests: 1, failedRequests: failed ? 1 : 0, answeredRequests: answered ? 1 : 0, firstTokenMs, latencyMs },
       this.#parts.now(),
     );
+  }
+
+  #addTokens(): void {
+    const tokens = this.tokens();
+    if (tokens === undefined) return;
+    const more = minus(tokens, this.#settled);
+    this.#settled = tokens;
+    if (more.promptTokens + more.cachedTokens + more.completionTokens === 0) return;
+    const { key, deployment, batch } = this.#request;
+    this.#parts.metrics.used(key, deployment, batch ? 'batch' : 'online', more);
+    this.#parts.ledger?.add(this.#request, more, this.#parts.now());
   }
 }
 

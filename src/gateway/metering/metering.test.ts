@@ -1,17 +1,11 @@
 /** What a gateway counts, beside what simulated vLLM processes say that they made. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import type { Agent } from 'undici';
 import { DONE, EVENT, fails, head } from '../../../test/support/engine-replies.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { chat, FakeDeployment, post, startGateway, type RunningGateway } from '../../../test/support/gateway.ts';
-import { CHAT, engine as fakeEngine } from '../../../test/support/gateway-bed.ts';
-import { TokenIssuer } from '../../../test/support/token-issuer.ts';
+import { CHAT, engine as fakeEngine, onlyUsed } from '../../../test/support/gateway-bed.ts';
 import { spawnSimulator, type SimulatorProcess } from '../../../test/vllm-sim/child.ts';
 import type { UsageRow } from '../../channel/usage-report.ts';
-import { channelEnds } from '../../channel/ends.ts';
-import { channelAgent, channelOrigin } from '../../channel/http-client.ts';
-import { BATCH_ACCOUNT, GATEWAY_ACCOUNT } from '../../channel/port.ts';
-import type { GatewayOptions } from '../server.ts';
 
 const FLAGS = ['--model', 'tiny/tiny', '--served-model-name', 'tiny', '--enable-prompt-tokens-details'];
 const LONG = { max_tokens: 7000, ignore_eos: true, stream: true };
@@ -36,8 +30,8 @@ afterAll(async () => {
   await Promise.all(simulators.map(({ ended }) => ended));
 });
 
-async function start(origins: string[], more: Pick<GatewayOptions, 'internal'> = {}): Promise<void> {
-  gateway = await startGateway([new FakeDeployment('tiny', origins)], {}, more);
+async function start(origins: string[]): Promise<void> {
+  gateway = await startGateway([new FakeDeployment('tiny', origins)]);
 }
 
 beforeEach(async () => {
@@ -46,12 +40,7 @@ beforeEach(async () => {
 
 afterEach(() => gateway.close());
 
-/** The only row of what was used. */
-function used(): UsageRow {
-  const rows = gateway.ledger.pending(Date.now()).flatMap((report) => report.rows);
-  expect(rows).toHaveLength(1);
-  return rows[0] as UsageRow;
-}
+const used = (): UsageRow => onlyUsed(gateway);
 
 /** Tokens of prompts and answers that the engine says to have worked on. */
 async function made(by = engine): Promise<{ promptTokens: number; completionTokens: number }> {
@@ -122,6 +111,22 @@ describe('an answer is counted as the engine counts it', () => {
     gateway = await startGateway([new FakeDeployment('tiny', [upstream.origin])], { bufferedReplyBytes: 100_000 });
     await (await post(gateway, '/v1/embeddings', { model: 'tiny', input: 'x' })).arrayBuffer();
     await eventually(() => expect(used()).toMatchObject({ requests: 1, promptTokens: 9, completionTokens: 0 }));
+  });
+
+  test.each([
+    ['held back', 10],
+    ['passed on', 500_000],
+  ])('of one that is too large, also where its usage is in the part that is %s', async (_, bytesBefore) => {
+    const usage = '"usage":{"prompt_tokens":9,"total_tokens":12,"completion_tokens":3,"prompt_tokens_details":null}';
+    const upstream = await fakeEngine((response) => {
+      head(response, 'application/json');
+      const choices = `"choices":[{"message":{"content":"${'a'.repeat(bytesBefore)}"}}]`;
+      response.end(`{"model":"tiny",${choices},${usage},"prompt_logprobs":[${'null,'.repeat(100_000)}null]}`);
+    });
+    await gateway.close();
+    gateway = await startGateway([new FakeDeployment('tiny', [upstream.origin])], { bufferedReplyBytes: 100_000 });
+    await (await post(gateway, CHAT, chat('tiny', { prompt_logprobs: 1 }))).arrayBuffer();
+    await eventually(() => expect(used()).toMatchObject({ requests: 1, promptTokens: 9, completionTokens: 3 }));
   });
 });
 
@@ -217,6 +222,22 @@ describe('a request that fails', () => {
     expect(used().answeredRequests).toBe(0);
   });
 
+  test('is not answered where only an attempt that nobody got had begun to be', async () => {
+    let tries = 0;
+    const upstream = await fakeEngine((response) => {
+      tries += 1;
+      if (tries > 1) return fails(500, { message: 'no', type: 'InternalServerError', code: 500 })(response);
+      head(response, 'application/json');
+      response.write('{"id":', () => setTimeout(() => response.destroy(), 20));
+    });
+    await gateway.close();
+    await start([upstream.origin]);
+    expect((await post(gateway, CHAT, chat('tiny'))).status).toBe(500);
+    expect(tries).toBe(2);
+    await eventually(() => expect(used()).toMatchObject({ requests: 1, failedRequests: 1, answeredRequests: 0 }));
+    expect(used().firstTokenMs).toBe(0);
+  });
+
   test('a request that another replica answers is one, with the tokens of its answer', async () => {
     const breaking = await fakeEngine((response) => void response.destroy());
     await gateway.close();
@@ -234,37 +255,5 @@ describe('a request that fails', () => {
     await start([upstream.origin]);
     await (await post(gateway, CHAT, chat('tiny', { stream: true }))).text();
     await eventually(() => expect(used()).toMatchObject({ requests: 1, answeredRequests: 1, promptTokens: 0 }));
-  });
-});
-
-describe('a request of a batch', () => {
-  test('is counted for the key on whose behalf it is, in a class of its own', async () => {
-    const issuer = await TokenIssuer.create();
-    const ends = (serviceAccount: string) =>
-      channelEnds(issuer as never, { namespace: 'infer-system', serviceAccount, name: 'pod', uid: 'uid' });
-    const robot = { keyId: 'robot', namespace: 'default', name: 'robot', scopes: new Set(['files'] as const) };
-    await gateway.close();
-    await start([await engine.ready()], {
-      internal: { end: ends(GATEWAY_ACCOUNT)(BATCH_ACCOUNT), keys: { find: () => robot } },
-    });
-    const origin = channelOrigin('127.0.0.1', await gateway.listenInternal());
-    const agent: Agent = channelAgent(ends(BATCH_ACCOUNT)(GATEWAY_ACCOUNT), { maxConnectionsPerOrigin: 1 });
-    const headers = {
-      'x-infer-namespace': 'default',
-      'x-infer-key': 'robot',
-      'content-type': 'application/json',
-    };
-    const answer = await agent.request({
-      origin,
-      path: CHAT,
-      method: 'POST',
-      headers,
-      body: JSON.stringify(chat('tiny')),
-    });
-    const { usage } = (await answer.body.json()) as { usage: { prompt_tokens: number } };
-    await eventually(() => expect(used()).toMatchObject({ key: 'robot', requests: 1, completionTokens: 5 }));
-    expect(used().promptTokens).toBe(usage.prompt_tokens);
-    expect(await gateway.metrics.metrics()).toMatch(/tokens_total\{kind="completion",.*class="batch"\} 5/);
-    await agent.destroy();
   });
 });

@@ -22,7 +22,7 @@ export interface Metering {
 
 /**
  * Returns what counts the use of the keys of an informer, which is not to be started before. `upstream` is the batch process,
- * on connections of its own; without one there are metrics alone.
+ * on REPORTS_TOGETHER connections of its own; without one there are metrics alone.
  */
 export function createMetering(options: {
   metrics: Registry;
@@ -48,7 +48,7 @@ export function createMetering(options: {
       logger.error({ rows }, 'use of the oldest hours is given up: the batch process has taken none for too long');
     });
   const meter = new Meter({ metrics, ledger, now: Date.now });
-  const reporter = ledger && new UsageReporter({ upstream, ledger, meter, logger, now: Date.now });
+  const reporter = ledger && new UsageReporter({ upstream, ledger, meter, metrics, logger, now: Date.now });
   return {
     meter,
     start: () => reporter?.start(),

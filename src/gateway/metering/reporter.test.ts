@@ -12,13 +12,14 @@ import { usageReport, type UsageReport } from '../../channel/usage-report.ts';
 import { UsageLedger } from './ledger.ts';
 import { Meter } from './meter.ts';
 import { MeterMetrics } from './metrics.ts';
-import { UsageReporter } from './reporter.ts';
+import { REPORTS_TOGETHER, UsageReporter } from './reporter.ts';
 
 let server: Server;
-let answer: (response: ServerResponse) => void;
+let answer: (response: ServerResponse, report: UsageReport) => void;
 let told: UsageReport[];
 let log: string;
 let ledger: UsageLedger;
+let registry: Registry;
 let reporter: UsageReporter;
 
 const taken = (response: ServerResponse): void => void response.writeHead(204).end();
@@ -29,21 +30,25 @@ beforeEach(async () => {
   server = createServer((request, response) => {
     void text(request).then((body) => {
       expect(request.url).toBe('/internal/usage');
-      told.push(usageReport.parse(JSON.parse(body)));
-      answer(response);
+      const report = usageReport.parse(JSON.parse(body));
+      told.push(report);
+      answer(response, report);
     });
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   ledger = new UsageLedger(() => undefined);
-  const metrics = new MeterMetrics({ registry: new Registry(), keyExists: () => true });
+  registry = new Registry();
+  const metrics = new MeterMetrics({ registry, keyExists: () => true });
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   reporter = new UsageReporter({
     upstream: { dispatcher: new Agent(), origin },
     ledger,
     meter: new Meter({ metrics, ledger, now: Date.now }),
+    metrics,
     logger: pino({ level: 'trace' }, { write: (line: string) => (log += line) }),
     now: Date.now,
     intervalMs: 20,
+    answerMs: 300,
   });
 });
 
@@ -54,13 +59,15 @@ afterEach(async () => {
   server.closeAllConnections();
 });
 
-const use = (): void => ledger.add(USE, { requests: 1 }, Date.now());
+const use = (namespace = 'team'): void =>
+  ledger.add({ ...USE, key: { ...USE.key, namespace } }, { requests: 1 }, Date.now());
+const left = (): number => ledger.pending(Date.now()).toArray().length;
 const lastTold = (): number | undefined => told.at(-1)?.rows[0]?.requests;
 
 test('what changed is told once, and the next time with what came since', async () => {
   reporter.start();
   use();
-  await eventually(() => expect(ledger.pending(Date.now())).toEqual([]));
+  await eventually(() => expect(left()).toBe(0));
   expect(told).toMatchObject([{ namespace: 'team', replaces: null, rows: [{ requests: 1 }] }]);
   use();
   await eventually(() => expect(told).toHaveLength(2));
@@ -78,7 +85,7 @@ test.each([
   expect(new Set(told.map(({ revision }) => revision)).size).toBe(1);
   use();
   answer = taken;
-  await eventually(() => expect(ledger.pending(Date.now())).toEqual([]));
+  await eventually(() => expect(left()).toBe(0));
   expect(lastTold()).toBe(2);
   expect(log.match(/does not take what was used/g)).toHaveLength(1);
   expect(log).toMatch(/takes what was used again/);
@@ -92,6 +99,31 @@ test('the end tells what is left, also to a batch process that is busy at first'
   };
   await reporter.close();
   expect(told).toHaveLength(2);
-  expect(ledger.pending(Date.now())).toEqual([]);
+  expect(left()).toBe(0);
   expect(log).not.toMatch(/did not take the last/);
+});
+
+test('a report that is refused is given up, told in the log and counted, and others are taken', async () => {
+  answer = (response, { namespace }) =>
+    void response.writeHead(namespace === 'bad' ? 400 : 204).end('{"error":"form"}');
+  use('bad');
+  use();
+  reporter.start();
+  await eventually(() => expect(left()).toBe(0));
+  expect(log).toMatch(/"namespace":"bad".*given up/);
+  expect(log).not.toMatch(/does not take/);
+  expect(await registry.metrics()).toMatch(/usage_rows_dropped_total 1$/m);
+  use('bad');
+  await eventually(() => expect(told.filter(({ namespace }) => namespace === 'bad')).toHaveLength(2));
+});
+
+test('reports that get no answer in time hold up no others, however many there are', async () => {
+  const stuck = Array.from({ length: REPORTS_TOGETHER + 1 }, (_, index) => `stuck-${index}`);
+  answer = (response, { namespace }) => {
+    if (!stuck.includes(namespace)) taken(response);
+  };
+  for (const namespace of stuck) use(namespace);
+  for (const namespace of ['team-a', 'team-b']) use(namespace);
+  reporter.start();
+  await eventually(() => expect(left()).toBe(stuck.length));
 });

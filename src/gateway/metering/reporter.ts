@@ -7,10 +7,13 @@ import { describeError } from '../../kube/errors.ts';
 import type { BatchUpstream } from '../proxy/batch-process.ts';
 import type { UsageLedger } from './ledger.ts';
 import type { Meter } from './meter.ts';
+import type { MeterMetrics } from './metrics.ts';
 
 /** With the time that a report may take, a crash loses less than a minute. */
 const INTERVAL_MS = 20_000;
 const ANSWER_MS = 10_000;
+/** Reports under way at a time: one that waits for the store does not hold up those of other namespaces. */
+export const REPORTS_TOGETHER = 4;
 /** For what is left at the end; part of what the pod's grace period has beyond the drain. */
 const LAST_MS = 6_000;
 const LAST_RETRY_MS = 500;
@@ -19,10 +22,13 @@ export interface ReporterOptions {
   readonly upstream: BatchUpstream;
   readonly ledger: UsageLedger;
   readonly meter: Meter;
+  readonly metrics: Pick<MeterMetrics, 'dropped'>;
   readonly logger: Logger;
   /** In Unix milliseconds. */
   readonly now: () => number;
   readonly intervalMs?: number;
+  /** How long a report may take. */
+  readonly answerMs?: number;
 }
 
 /** Sends what changed from time to time; what was not taken is sent again. */
@@ -49,7 +55,7 @@ export class UsageReporter {
     while (!(await this.#round(over)) && !over.aborted) {
       await delay(LAST_RETRY_MS, undefined, { signal: over }).catch(() => undefined);
     }
-    const lost = ledger.pending(now()).length;
+    const lost = ledger.pending(now()).toArray().length;
     if (lost > 0) logger.error({ reports: lost }, 'the batch process did not take the last of what was used');
     await upstream.dispatcher.destroy();
   }
@@ -66,23 +72,30 @@ export class UsageReporter {
   async #round(signal: AbortSignal): Promise<boolean> {
     const { ledger, meter, now } = this.#options;
     meter.settle();
+    const reports = ledger.pending(now());
     let failure: string | undefined;
-    for (const report of ledger.pending(now())) {
-      const sent = await this.#send(report, signal);
-      if (sent.failure === undefined) ledger.stored(report);
-      else failure = sent.failure;
-      if (sent.unreachable) break;
-    }
+    let unreachable = false;
+    const sendInTurn = async (): Promise<void> => {
+      for (let next = reports.next(); next.done !== true; next = reports.next()) {
+        const sent = await this.#send(next.value, signal);
+        failure = sent.failure ?? failure;
+        if (sent.unreachable) unreachable = true;
+        if (unreachable) return;
+      }
+    };
+    await Promise.all(Array.from({ length: REPORTS_TOGETHER }, sendInTurn));
     if (!this.#stop.signal.aborted) this.#note(failure);
     return failure === undefined;
   }
 
-  /** `failure` says why it is not stored; others need not be tried where the process is `unreachable`. */
+  /** `failure` says why it is still to be stored; others need not be tried where the process is `unreachable`. */
   async #send(
     report: UsageReport,
     signal: AbortSignal,
   ): Promise<{ failure: string | undefined; unreachable: boolean }> {
+    const { ledger, answerMs = ANSWER_MS } = this.#options;
     const { dispatcher, origin } = this.#options.upstream;
+    const patience = AbortSignal.timeout(answerMs);
     try {
       const { statusCode, body } = await dispatcher.request({
         origin,
@@ -90,13 +103,31 @@ export class UsageReporter {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(report),
-        signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]),
+        signal: AbortSignal.any([signal, patience]),
       });
+      if (statusCode === 400) {
+        this.#giveUp(report, await body.text());
+        return { failure: undefined, unreachable: false };
+      }
       await body.dump();
+      if (statusCode === 204) ledger.stored(report);
       return { failure: statusCode === 204 ? undefined : `status ${statusCode}`, unreachable: false };
     } catch (error) {
-      return { failure: describeError(error), unreachable: true };
+      // One object of the store may take long where others do not.
+      return { failure: describeError(error), unreachable: signal.aborted || !patience.aborted };
     }
+  }
+
+  /** It would be refused again and again, with all that its rows get. */
+  #giveUp(report: UsageReport, answer: string): void {
+    const { ledger, logger, metrics } = this.#options;
+    const rows = ledger.refused(report);
+    metrics.dropped(rows);
+    const { namespace, hour, part } = report;
+    logger.error(
+      { namespace, hour, part, rows, answer },
+      'the batch process refuses a report of what was used: it is given up',
+    );
   }
 
   /** Tells the log once that what was used is not taken, and once that it is again. */

@@ -83,6 +83,39 @@ describe('what the client did not ask for is hidden', () => {
   });
 });
 
+const reasoning = (tokens: number): string => `"completion_tokens_details":{"reasoning_tokens":${tokens}}`;
+const withMore = (usage: string, more: string): string => `${usage.slice(0, -1)},${more}}`;
+const chatEvent = (text: string, usage: string, more = ''): string =>
+  `data: {${HEAD},"choices":[{"index":0,"delta":{"content":"${text}"},"finish_reason":null}]${usage}${more}}\n\n`;
+
+describe('as vLLM writes it', () => {
+  test('with the details of a reasoning parser, of a prompt with images, and fields behind them', () => {
+    const tokens = '"prompt_token_ids":[1,2,3],"prompt_text":"\\"usage\\":{}"';
+    const final = withMore(
+      counts(7, 2),
+      `"prompt_tokens_details":{"cached_tokens":4,"multimodal_tokens":{"image":3}},${reasoning(1)}`,
+    );
+    const stream = [
+      chatEvent('', `,${withMore(counts(7, 0), reasoning(0))}`, `,${tokens}`),
+      chatEvent('a', `,${withMore(counts(7, 1), reasoning(1))}`),
+      `data: {${HEAD},"choices":[],${final},"system_fingerprint":"f"}\n\n`,
+      DONE,
+    ];
+    expect(read(stream)).toEqual({
+      text: chatEvent('', '', `,${tokens}`) + chatEvent('a', '') + DONE,
+      usage: { promptTokens: 7, cachedTokens: 4, completionTokens: 2 },
+    });
+  });
+
+  test('with details that are null', () => {
+    const stream = [chatEvent('a', `,${withMore(counts(7, 1), '"completion_tokens_details":null')}`)];
+    expect(read(stream)).toEqual({
+      text: chatEvent('a', ''),
+      usage: { promptTokens: 7, cachedTokens: 0, completionTokens: 1 },
+    });
+  });
+});
+
 test.each([
   `,${counts(1, 99)}`,
   `"choices":[],${counts(1, 99)}`,
@@ -122,5 +155,10 @@ describe('of a stream that was cut off', () => {
       cachedTokens: 0,
       completionTokens: 4,
     });
+  });
+
+  test('a choice that nobody can have asked for is none', () => {
+    const stream = [token('a', counts(7, 1)), token('b', counts(7, 1), 2048), token('c', counts(7, 1), 1e20)];
+    expect(read(stream).usage).toEqual({ promptTokens: 7, cachedTokens: 0, completionTokens: 1 });
   });
 });

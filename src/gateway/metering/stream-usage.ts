@@ -5,6 +5,8 @@ import { objectAt, parseUsage, type TokenUsage } from './token-usage.ts';
 const USAGE = '"usage":';
 const CHOICES = '"choices":';
 const INDEX = '"index":';
+/** As many as a request may ask for: an engine that makes up others is not to fill the memory. */
+const MOST_CHOICES = 2048;
 const [LF, CR, SPACE, COMMA, ZERO, OPEN_LIST, CLOSE_LIST] = [0x0a, 0x0d, 0x20, 0x2c, 0x30, 0x5b, 0x5d];
 
 /** Where something stands in a text: [start, end). */
@@ -82,7 +84,7 @@ export class StreamUsage {
   #takeOfChoice(text: string, field: Span, { value, choices }: { value: Span; choices: number }): Span | undefined {
     const index = text.indexOf(INDEX, choices);
     const choice = index === -1 || index > field[0] ? 0 : wholeNumberAt(text, index + INDEX.length);
-    this.#latest.set(choice, text.slice(...value));
+    if (choice < MOST_CHOICES) this.#latest.set(choice, text.slice(...value));
     return this.#shown === 'each' ? undefined : withComma(text, field);
   }
 }

@@ -15,6 +15,18 @@ describe('the usage of a whole answer', () => {
     expect(of(text)).toEqual({ promptTokens: 7, cachedTokens: 0, completionTokens: 3 });
   });
 
+  test.each([null, '{"cached_tokens":null,"created_cache_tokens":null,"multimodal_tokens":{"image":3}}'])(
+    'tells none cached where its details are %s',
+    (details) => {
+      const usage = `{"prompt_tokens":7,"completion_tokens":null,"prompt_tokens_details":${details}}`;
+      expect(of(`{"usage":${usage},"prompt_logprobs":null}`)).toEqual({
+        promptTokens: 7,
+        cachedTokens: 0,
+        completionTokens: 0,
+      });
+    },
+  );
+
   test('tells cached tokens, and of embeddings no completion', () => {
     expect(of('{"usage":{"prompt_tokens":7,"prompt_tokens_details":{"cached_tokens":5}}}')).toEqual({
       promptTokens: 7,
@@ -31,6 +43,7 @@ describe('the usage of a whole answer', () => {
     '{"usage":{"prompt_tokens":-1}}',
     '{"usage":{"prompt_tokens":"7"}}',
     '{"usage":{"prompt_tokens":1e300}}',
+    '{"usage":{"prompt_tokens":9007199254740991}}',
     '{"usage":{"prompt_tokens":7',
     '"usage":',
     JSON.stringify({ text: '"usage":{"prompt_tokens":1}' }),

@@ -11,6 +11,8 @@ export interface TokenUsage {
 const FIELD = Buffer.from('"usage":');
 /** More than any usage object has. */
 const MOST_BYTES = 4096;
+/** More than any answer has; from a broken or hostile engine it would make sums that nobody can store. */
+const MOST_TOKENS = 1_000_000_000;
 /** An engine's own field of that name beside the usage is possible; many are not. */
 const MOST_TRIES = 4;
 
@@ -47,7 +49,7 @@ export function parseUsage(text: string): TokenUsage | undefined {
 }
 
 function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MOST_TOKENS;
 }
 
 const [SPACE, QUOTE, OPEN, CLOSE] = [0x20, 0x22, 0x7b, 0x7d];

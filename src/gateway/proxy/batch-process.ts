@@ -42,6 +42,8 @@ export interface BatchRequest {
   readonly requestId: string;
   /** On whose behalf. */
   readonly key: { readonly namespace: string; readonly name: string };
+  /** What else of the key the batch process is told, as headers `x-infer-…`; a client's own are never passed on. */
+  readonly ofKey?: Readonly<Record<`x-infer-${string}`, string>>;
   /** Most bytes of its body. */
   readonly bodyBytes: number;
 }
@@ -174,7 +176,7 @@ export class BatchProcess {
   }
 
   async #send(
-    { method, path, requestId, key }: BatchRequest,
+    { method, path, requestId, key, ofKey }: BatchRequest,
     headers: IncomingHttpHeaders,
     body: Readable | null,
     transfer: Transfer,
@@ -187,6 +189,7 @@ export class BatchProcess {
         method,
         headers: {
           ...(body === null ? pick(headers, ['range']) : pick(headers, REQUEST_HEADERS)),
+          ...ofKey,
           'x-infer-namespace': key.namespace,
           'x-infer-key': key.name,
           'x-request-id': requestId,

@@ -165,6 +165,7 @@ export class Forwarder {
         client.sendError(verdict.error);
         return 'failed';
       }
+      course.meter.discardAttempt();
       if (!(await this.#mayRetry(course, lease.replica, verdict))) {
         client.sendError(verdict.error);
         return verdict.error.status < 500 ? 'cancelled' : 'failed';
@@ -187,7 +188,6 @@ export class Forwarder {
       if (engine) replica.engine = engine;
       if (!request.batch) this.#metrics.firstByte(request.deployment, request.stream, (now - started) / 1000);
     };
-    // Of an attempt that the client gets nothing of, nothing is counted: another one takes its place.
     meter.tokens = () => attempt.usage;
     this.#scraper.begin(request.deployment, replica);
     const unwatch = this.#monitor.watch(replica, () => attempt.cancel({ kind: 'failed', reason: 'unresponsive' }));

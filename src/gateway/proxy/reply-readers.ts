@@ -103,7 +103,7 @@ export class WholeReply implements ReplyReader {
   readonly #client: ClientResponse;
   readonly #rename: ModelRenamer | undefined;
   readonly #maxBytes: number;
-  /** The end of what is passed on: usage comes behind all choices. */
+  /** The end of what was passed on so far, in which a usage may begin. */
   #tail: Buffer = Buffer.alloc(0);
   #held: Buffer[] = [];
   #heldBytes = 0;
@@ -117,25 +117,21 @@ export class WholeReply implements ReplyReader {
 
   data(chunk: Buffer): Outcome | undefined {
     if (this.#passing) {
-      this.#client.write(chunk);
-      this.#tail = Buffer.concat([this.#tail, chunk.subarray(-TAIL_BYTES)]).subarray(-TAIL_BYTES);
+      this.#passOn(chunk);
       return undefined;
     }
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
     if (this.#heldBytes > this.#maxBytes) {
       this.#passing = true;
-      const held = this.#taken();
-      this.#tail = held.subarray(-TAIL_BYTES);
       this.#client.startReply();
-      this.#client.write(held);
+      this.#passOn(this.#taken());
     }
     return undefined;
   }
 
   end(): Outcome {
     if (this.#passing) {
-      this.usage = usageOf(this.#tail);
       this.#client.end();
       return COMPLETE;
     }
@@ -146,14 +142,22 @@ export class WholeReply implements ReplyReader {
     return COMPLETE;
   }
 
+  /** Usage stands behind all choices, but before what may be the most: the logprobs of a prompt. So it may be in any part. */
+  #passOn(bytes: Buffer): void {
+    this.#client.write(bytes);
+    const seen = Buffer.concat([this.#tail, bytes]);
+    this.usage = usageOf(seen) ?? this.usage;
+    this.#tail = seen.subarray(-OVERLAP_BYTES);
+  }
+
   #taken(): Buffer {
     const bytes = Buffer.concat(this.#held.splice(0));
     return this.#rename === undefined ? bytes : this.#rename(bytes);
   }
 }
 
-/** How much of the end of a large answer is looked through for usage. */
-const TAIL_BYTES = 8 * 1024;
+/** How much of a large answer is looked through again with what follows: a usage with all its details is shorter. */
+const OVERLAP_BYTES = 4 * 1024;
 
 /** Most bytes of an engine's error that are read. */
 const MAX_ERROR_BYTES = 64 * 1024;

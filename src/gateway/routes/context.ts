@@ -1,6 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Slots } from '../../process/slots.ts';
-import { gatewayFull, invalidApiKey, missingScope, tooManyAtOnce, type GatewayError } from '../errors.ts';
+import {
+  gatewayFull,
+  invalidApiKey,
+  missingScope,
+  sessionUnknownYet,
+  tooManyAtOnce,
+  type GatewayError,
+} from '../errors.ts';
 import type { AuthenticatedKey, Authenticator, Deployment, Scope } from '../types.ts';
 
 /** What is known of a request besides its bytes; the access log and the metrics read it at the end. */
@@ -8,6 +15,8 @@ export interface RequestContext {
   /** Bounded: a label of metrics. */
   route: string;
   key: AuthenticatedKey | undefined;
+  /** When the session ends that it came by, in Unix milliseconds; absent where it came by its key. */
+  sessionEndsAtMs?: number;
   deployment: Deployment | undefined;
 }
 
@@ -25,17 +34,26 @@ export type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?:
 
 /**
  * Returns the hook that lets only keys with one of these scopes pass, before any of the body is read. Whose request it is
- * an Authorization header says; without one, the session of the page.
+ * an Authorization header says; without one, the session of the page, whose answers no proxy may keep for others.
  */
 export function authorize(authenticator: Authenticator, route: string, scopes: readonly [Scope, ...Scope[]]): Hook {
-  return (request, _, done) => {
+  return (request, reply, done) => {
     request.context.route = route;
     const { authorization } = request.headers;
     const now = new Date();
-    const key =
-      authorization === undefined
-        ? authenticator.bySession?.(request.headers, now)
-        : authenticator.authenticate(authorization, now);
+    let key: AuthenticatedKey | undefined;
+    if (authorization === undefined) {
+      const session = authenticator.bySession?.(request.headers, now);
+      if (typeof session === 'string') return done(sessionUnknownYet());
+      if (session !== undefined) {
+        // Caches keep answers to an Authorization header apart by themselves (RFC 9111, 3.5), to a cookie not.
+        reply.raw.setHeader('cache-control', 'no-store');
+        key = session.key;
+        request.context.sessionEndsAtMs = session.endsAtMs;
+      }
+    } else {
+      key = authenticator.authenticate(authorization, now);
+    }
     request.context.key = key;
     if (key === undefined) done(invalidApiKey(authorization !== undefined));
     else if (scopes.some((scope) => key.scopes.has(scope))) done();

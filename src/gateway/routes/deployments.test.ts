@@ -1,6 +1,6 @@
 /** Deployments as a real gateway shows them, and the stream of what changes. */
 import { connect, type Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { eventually } from '../../../test/support/eventually.ts';
 import { inferenceDeployment } from '../../../test/support/resources.ts';
 import { EventStream, ViewBed, type ViewGateway } from '../../../test/support/view-bed.ts';
@@ -118,6 +118,7 @@ describe('GET /deployments', () => {
     const key = bed.addKey('web');
     expect((await detail('a', key)).live).toBeNull();
     gateway.live.leaders = 1;
+    tell();
     bed.inferenceDeployments.put(deployment('b'));
     const asked = detail('b', key);
     await eventually(() => expect(gateway.live.watch.details).toContain('uid-team-a-b'));
@@ -155,6 +156,7 @@ describe('GET /deployments/events', () => {
   test('tells a deployment in full with its history, and its figures as they come', async () => {
     bed.inferenceDeployments.put(deployment('a'));
     gateway.live.leaders = 1;
+    tell();
     const stream = await follow(bed.addKey('web'), '?id=a');
     await eventually(() => expect(gateway.live.watch.details).toEqual(['uid-team-a-a']));
     const history = [sample({ timeMs: 1_000, requestsPerSecond: 1 })];
@@ -169,6 +171,19 @@ describe('GET /deployments/events', () => {
     expect(stream.of('changed')).toMatchObject([{ data: [{ live: { in_flight: 9 } }] }]);
     bed.inferenceDeployments.put(deployment('a', { ready: 0 }));
     await eventually(() => expect(stream.of('detail')).toMatchObject([{}, { replicas: { ready: 0 } }]));
+  });
+
+  test('puts what many readers are told into words once', async () => {
+    const [one, other] = [bed.addKey('web'), bed.addKey('other')];
+    const readers = [await followed(one), await followed(one), await followed(other)];
+    const looks = jest.spyOn(gateway.live, 'live');
+    for (let index = 0; index < 150; index += 1) bed.inferenceDeployments.put(deployment(`d${index}`));
+    for (const reader of readers) await eventually(() => expect(changesOf(reader)).toHaveLength(150));
+    expect(looks).toHaveBeenCalledTimes(150);
+    // And anew when one changes, also for who comes within the second.
+    bed.inferenceDeployments.put(deployment('d7', { ready: 9 }));
+    const [list] = (await followed(bed.addKey('late'))).of('list') as { data: Summary[] }[];
+    expect(list?.data.find(({ id }) => id === 'd7')?.replicas.ready).toBe(9);
   });
 
   test('of what the key may not see is refused', async () => {

@@ -64,7 +64,7 @@ export function addDeploymentRoutes(app: FastifyInstance, parts: Parts): void {
         stream: true,
         stallMs: limits.clientStallMs,
       });
-      await events.follow(client, key, detail);
+      await events.follow(client, key, { detail, endsAtMs: request.context.sessionEndsAtMs });
     });
   }
 }

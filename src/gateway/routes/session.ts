@@ -1,7 +1,14 @@
 /** POST, GET and DELETE /session: signing in to the page by API key, and out. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { parseKey } from '../auth/key.ts';
-import { invalidApiKey, malformedJson, missingScope, notFromPage, tooManySignIns } from '../errors.ts';
+import {
+  invalidApiKey,
+  malformedJson,
+  missingScope,
+  notFromPage,
+  sessionUnknownYet,
+  tooManySignIns,
+} from '../errors.ts';
 import { isFromPage } from '../session/cookie.ts';
 import { SignInLimit } from '../session/sign-in-limit.ts';
 import type { Sessions } from '../session/sessions.ts';
@@ -21,13 +28,13 @@ export function addSessionRoutes(
   const onRequest = onlyFromPage;
   app.post(PATH, { onRequest, bodyLimit: MAX_BODY_BYTES }, (request, reply) => {
     const text = keyIn(request);
-    const attempt = `${parseKey(text)?.keyId ?? ''} ${request.socket.remoteAddress ?? ''}`;
-    const nowMs = performance.now();
-    if (!limit.allows(attempt, nowMs)) throw tooManySignIns();
     const now = new Date();
     const key = authenticator.authenticate(`Bearer ${text}`, now);
     request.context.key = key;
     if (key === undefined) {
+      const attempt = `${parseKey(text)?.keyId ?? ''} ${request.socket.remoteAddress ?? ''}`;
+      const nowMs = performance.now();
+      if (!limit.allows(attempt, nowMs)) throw tooManySignIns();
       limit.failed(attempt, nowMs);
       throw invalidApiKey(true);
     }
@@ -37,7 +44,10 @@ export function addSessionRoutes(
     return reply.code(204).header('set-cookie', cookie).header('cache-control', 'no-store').send();
   });
   app.get(PATH, { onRequest }, (request, reply) => {
-    const key = sessions.keyOf(request.headers, new Date());
+    const session = sessions.stateOf(request.headers, new Date());
+    if (session === 'known soon') throw sessionUnknownYet();
+    // Without an operator that leads it may never be known, and people must get to where they sign in.
+    const key = session === 'known later' ? undefined : session?.key;
     request.context.key = key;
     if (key === undefined) throw invalidApiKey(request.headers.cookie !== undefined);
     const { namespace, name, scopes } = key;

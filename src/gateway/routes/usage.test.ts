@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { Agent } from 'undici';
 import { KEY, startGateway, VIEW_KEY, type RunningGateway } from '../../../test/support/gateway.ts';
+import { ViewBed } from '../../../test/support/view-bed.ts';
 
 let upstream: Server;
 let gateway: RunningGateway | undefined;
@@ -54,6 +55,28 @@ test('is not for other keys, and nobody can tell what was used', async () => {
   const report = await fetch(`${gateway?.url}/internal/usage`, { method: 'POST' });
   expect(report.status).toBe(404);
   expect(asked).toEqual([]);
+});
+
+test('the batch process is told who may see cost, and who others, and believes no client', async () => {
+  const bed = new ViewBed();
+  const { port } = upstream.address() as AddressInfo;
+  gateway = await bed.start({}, [], { dispatcher: new Agent(), origin: `http://127.0.0.1:${port}` });
+  const keys = [
+    bed.addKey('web'),
+    bed.addKey('boss', { scopes: ['admin'] }),
+    bed.addKey('one', { deployments: ['a'] }),
+  ];
+  for (const key of keys) {
+    await fetch(`${gateway.url}/v1/usage`, {
+      headers: { authorization: `Bearer ${key}`, 'x-infer-admin': 'true', 'x-infer-key': 'boss' },
+    });
+  }
+  const told = ['x-infer-key', 'x-infer-admin', 'x-infer-own-usage'];
+  expect(asked.map(({ headers }) => told.map((name) => headers[name]))).toEqual([
+    ['web', undefined, undefined],
+    ['boss', 'true', undefined],
+    ['one', undefined, 'true'],
+  ]);
 });
 
 test('is 503 without a batch process, and where that is down', async () => {

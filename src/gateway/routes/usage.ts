@@ -1,10 +1,12 @@
 /** GET /usage: who asks is checked here, and the batch process, which keeps what was used, answers. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { APIKey } from '../../api/generated/api-key.ts';
+import type { Informer } from '../../kube/informer.ts';
 import { Slots } from '../../process/slots.ts';
 import { usageNotKept } from '../errors.ts';
 import type { GatewayLimits } from '../limits.ts';
 import type { BatchProcess } from '../proxy/batch-process.ts';
-import type { Authenticator } from '../types.ts';
+import type { AuthenticatedKey, Authenticator } from '../types.ts';
 import { authorize, BASES, keyOf, takeSlot } from './context.ts';
 
 interface Parts {
@@ -12,10 +14,12 @@ interface Parts {
   /** Undefined where this installation has none. */
   readonly batchProcess: BatchProcess | undefined;
   readonly limits: GatewayLimits;
+  /** Tells which deployments a key is restricted to; without it no key is. */
+  readonly apiKeys: Pick<Informer<APIKey>, 'get'> | undefined;
 }
 
 /** Adds the route under every base. */
-export function addUsageRoute(app: FastifyInstance, { authenticator, batchProcess, limits }: Parts): void {
+export function addUsageRoute(app: FastifyInstance, { apiKeys, authenticator, batchProcess, limits }: Parts): void {
   const { transfersOfKey: ofOne, transfers: all } = limits;
   const onRequest = [
     authorize(authenticator, 'usage', ['view']),
@@ -26,7 +30,15 @@ export function addUsageRoute(app: FastifyInstance, { authenticator, batchProces
     const { raw } = request;
     const query = raw.url?.indexOf('?') ?? -1;
     const path = `/v1/usage${query === -1 ? '' : (raw.url ?? '').slice(query)}`;
-    const target = { method: 'GET', path, requestId: request.id, key: keyOf(request), bodyBytes: 0 } as const;
+    const key = keyOf(request);
+    const target = {
+      method: 'GET',
+      path,
+      requestId: request.id,
+      key,
+      ofKey: shownTo(key, apiKeys),
+      bodyBytes: 0,
+    } as const;
     try {
       await batchProcess.forward(target, raw, reply.raw, () => void reply.hijack());
     } catch (error) {
@@ -36,4 +48,12 @@ export function addUsageRoute(app: FastifyInstance, { authenticator, batchProces
     }
   };
   for (const base of BASES) app.get(`${base}/usage`, { onRequest }, handler);
+}
+
+/** What a deployment costs is shown to admins; a key that is restricted to some deployments is shown its own usage alone. */
+function shownTo(key: AuthenticatedKey, apiKeys: Parts['apiKeys']): Record<`x-infer-${string}`, string> {
+  return {
+    ...(key.scopes.has('admin') && { 'x-infer-admin': 'true' }),
+    ...(apiKeys?.get(key)?.spec.deployments !== undefined && { 'x-infer-own-usage': 'true' }),
+  };
 }

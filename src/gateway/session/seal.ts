@@ -36,8 +36,7 @@ export function seal(session: Session, key: SealingKey): string {
 
 /** Returns what was sealed; undefined for what was not, or with a key that `find` does not know. */
 export function open(sealed: string, find: (id: string) => SealingKey | undefined): Session | undefined {
-  if (sealed.length > MAX_SEALED_LENGTH) return undefined;
-  const [, id = '', body = ''] = FORMAT.exec(sealed) ?? [];
+  const [id = '', body = ''] = partsOf(sealed);
   const key = find(id);
   const bytes = Buffer.from(body, 'base64url');
   if (key === undefined || bytes.length <= IV_BYTES + TAG_BYTES) return undefined;
@@ -52,6 +51,15 @@ export function open(sealed: string, find: (id: string) => SealingKey | undefine
   } catch {
     return undefined;
   }
+}
+
+/** Returns the id of the key that a text of this form says it was sealed with; undefined for another. */
+export function sealingKeyOf(sealed: string): string | undefined {
+  return partsOf(sealed)[0];
+}
+
+function partsOf(sealed: string): string[] {
+  return sealed.length > MAX_SEALED_LENGTH ? [] : (FORMAT.exec(sealed)?.slice(1) ?? []);
 }
 
 /** Returns what a session holds of `spec.hash` of its APIKey. */

@@ -4,9 +4,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { APIKey } from '../../api/generated/api-key.ts';
 import { SESSION_MS } from '../../channel/sealing-keys.ts';
 import { isValid, keyOfResource } from '../auth/authenticator.ts';
-import type { AuthenticatedKey } from '../types.ts';
+import type { AuthenticatedKey, SessionState } from '../types.ts';
 import { cookieHeader, isFromPage, readCookies } from './cookie.ts';
-import { hashDigest, open, seal } from './seal.ts';
+import { hashDigest, open, seal, sealingKeyOf } from './seal.ts';
 import type { SharedKeys } from './shared-keys.ts';
 
 /** What of the APIKeys' informer is used. */
@@ -14,11 +14,13 @@ export interface KeyResources {
   get(reference: { namespace: string; name: string }): APIKey | undefined;
 }
 
+type Sealing = Pick<SharedKeys, 'current' | 'find' | 'others'>;
+
 export class Sessions {
-  readonly #sealing: Pick<SharedKeys, 'current' | 'find'>;
+  readonly #sealing: Sealing;
   readonly #resources: KeyResources;
 
-  constructor(sealing: Pick<SharedKeys, 'current' | 'find'>, resources: KeyResources) {
+  constructor(sealing: Sealing, resources: KeyResources) {
     this.#sealing = sealing;
     this.#resources = resources;
   }
@@ -43,19 +45,26 @@ export class Sessions {
     return cookieHeader('', 0, headers);
   }
 
-  /** Returns the key whose session a request of the page carries; undefined for none, or where it is over. */
-  keyOf(headers: IncomingHttpHeaders, now: Date): AuthenticatedKey | undefined {
+  /** Returns the session that a request of the page carries; undefined for none, or where it is over. */
+  stateOf(headers: IncomingHttpHeaders, now: Date): SessionState {
     if (headers.cookie === undefined || !isFromPage(headers)) return undefined;
-    for (const cookie of readCookies(headers.cookie)) {
+    const cookies = readCookies(headers.cookie);
+    for (const cookie of cookies) {
       const session = open(cookie, (id) => this.#sealing.find(id));
       if (session === undefined) continue;
       const resource = this.#resources.get(session);
       const ageMs = now.getTime() - session.issuedAtMs;
       if (resource === undefined || ageMs >= SESSION_MS || !isValid(resource, now)) continue;
       const { keyId, hash } = resource.spec;
-      if (keyId === session.keyId && isEqual(hashDigest(hash), session.hashDigest)) return keyOfResource(resource);
+      if (keyId === session.keyId && isEqual(hashDigest(hash), session.hashDigest)) {
+        return { key: keyOfResource(resource), endsAtMs: session.issuedAtMs + SESSION_MS };
+      }
     }
-    return undefined;
+    const isOfOther = cookies.some((cookie) => {
+      const id = sealingKeyOf(cookie);
+      return id !== undefined && this.#sealing.find(id) === undefined;
+    });
+    return isOfOther ? this.#sealing.others : undefined;
   }
 }
 

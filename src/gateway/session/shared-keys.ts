@@ -1,16 +1,37 @@
 /** The sealing keys of this gateway, and those that the leader handed on from others. Never logged, never stored. */
 import { randomBytes } from 'node:crypto';
 import type { SealingKey } from '../../channel/messages.ts';
-import { SealingKeys } from '../../channel/sealing-keys.ts';
+import { SealingKeys, type Source } from '../../channel/sealing-keys.ts';
+
+/**
+ * A leader that is new has heard all gateways by then, and told what they hold; it comes to a gateway that is new within the
+ * first seconds.
+ */
+const SETTLED_MS = 30_000;
 
 export class SharedKeys {
   readonly #keys = new SealingKeys();
   readonly #now: () => number;
   readonly #listeners = new Set<() => void>();
 
+  readonly #startedAtMs: number;
+  #leaderSinceMs: number | undefined;
+
   /** `now` returns Unix milliseconds. */
   constructor(now: () => number = () => Date.now()) {
     this.#now = now;
+    this.#startedAtMs = now();
+  }
+
+  /** So many leaders are connected. */
+  set leaders(count: number) {
+    this.#leaderSinceMs = count === 0 ? undefined : (this.#leaderSinceMs ?? this.#now());
+  }
+
+  /** Whether keys of other gateways may be still to come: within moments, once an operator leads, or none that matter. */
+  get others(): 'known soon' | 'known later' | undefined {
+    if (this.#now() - (this.#leaderSinceMs ?? this.#startedAtMs) < SETTLED_MS) return 'known soon';
+    return this.#leaderSinceMs === undefined ? 'known later' : undefined;
   }
 
   /** Calls `listener` when there are others than before. */
@@ -18,9 +39,13 @@ export class SharedKeys {
     this.#listeners.add(listener);
   }
 
-  /** Takes keys of other gateways. */
+  /** Takes keys of other gateways, which the leader told. */
   add(keys: readonly SealingKey[]): void {
-    if (!this.#keys.add(keys, this.#now())) return;
+    this.#take(keys, 'leader');
+  }
+
+  #take(keys: readonly SealingKey[], source: Source): void {
+    if (!this.#keys.add(keys, source, this.#now())) return;
     for (const listener of this.#listeners) listener();
   }
 
@@ -29,7 +54,7 @@ export class SharedKeys {
     const known = this.#keys.current(this.#now());
     if (known !== undefined) return known;
     const made = makeKey(this.#now());
-    this.add([made]);
+    this.#take([made], 'own');
     return this.#keys.current(this.#now()) ?? made;
   }
 

@@ -1,7 +1,7 @@
 /**
- * Pure: failed attempts to sign in, of one key from one address. A secret has 256 bits and cannot be guessed; this only
- * keeps a program that tries from filling logs and taking the loop. By address alone a proxy in front would be one, by key
- * alone anybody could lock its owner out.
+ * Pure: failed attempts to sign in, of one keyId from one address. It answers failures alone: keyIds are no secrets, and
+ * behind a proxy everybody has its address, so that anybody could lock a key's owner out. A secret has 256 bits and cannot be guessed; this only
+ * tells a program that tries to stop.
  */
 
 const MOST_FAILURES = 10;
@@ -12,7 +12,7 @@ const MAX_KNOWN = 10_000;
 export class SignInLimit {
   readonly #failures = new Map<string, { count: number; sinceMs: number }>();
 
-  /** Returns whether `who` may try; `nowMs` is a clock in milliseconds, here and below. */
+  /** Returns whether a failure of `who` is one of the first; `nowMs` is a clock in milliseconds, here and below. */
   allows(who: string, nowMs: number): boolean {
     const known = this.#failures.get(who);
     return known === undefined || nowMs - known.sinceMs > WINDOW_MS || known.count < MOST_FAILURES;

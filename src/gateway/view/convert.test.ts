@@ -245,3 +245,14 @@ test('of a resource nothing is kept that nobody reads', () => {
   const kept = JSON.stringify(deployment(STATUS, { engine: { maxModelLen: 4096 }, podLabels: { a: 'b' } }));
   expect(kept).not.toMatch(/managedFields|specHash|engine|podLabels|observedGeneration|samples/);
 });
+
+test('messages name no node to who may not see nodes', () => {
+  const message = 'Node gpu-1 with a replica does not answer. Look at it: kubectl describe node gpu-1';
+  const condition = { type: 'Ready', status: 'False' as const, reason: 'NodeLost', message, lastTransitionTime: '' };
+  const lost = deployment({ ...STATUS, conditions: [condition] });
+  const without = 'Node NODE with a replica does not answer. Look at it: kubectl describe node NODE';
+  const { message: shown, conditions } = detailOf(lost, VIEWER, undefined);
+  expect([shown, conditions[0]?.message]).toEqual([without, without]);
+  expect(JSON.stringify(detailOf(lost, VIEWER, undefined))).not.toContain('gpu-1');
+  expect(summaryOf(lost, ADMIN, undefined).message).toBe(message);
+});

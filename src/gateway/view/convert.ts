@@ -42,12 +42,20 @@ export function summaryOf(resource: InferenceDeployment, viewer: Viewer, live: L
     created: secondsOf(metadata.creationTimestamp) ?? 0,
     ready: ready.status,
     reason: ready.reason,
-    message: ready.message,
+    message: withoutNodes(ready.message, resource, viewer),
     replicas: countsOf(status.replicas, spec),
     scaling: scalingOf(status, spec),
     live: live === undefined ? null : liveOf(live.sample),
     cost: viewer.isAdmin ? costOf(status.cost) : null,
   };
+}
+
+/** Returns the message without names of nodes, such as that of one that does not answer, for who may not see them. */
+function withoutNodes(message: string, { status }: InferenceDeployment, { isAdmin }: Viewer): string {
+  const nodes = new Set(status?.replicas?.pods?.map(({ node }) => node));
+  if (isAdmin || nodes.size === 0) return message;
+  const words = message.split(' ');
+  return words.map((word) => (nodes.has(word) ? 'NODE' : word)).join(' ');
 }
 
 function countsOf(counts: InferenceDeploymentStatus['replicas'], spec: EffectiveSpec): ReplicaCounts {
@@ -80,7 +88,7 @@ export function detailOf(resource: InferenceDeployment, viewer: Viewer, live: Li
       type,
       status: state,
       reason,
-      message,
+      message: withoutNodes(message, resource, viewer),
       since: secondsOf(lastTransitionTime),
     })),
     replica_list: replicasOf(resource, viewer, live),

@@ -42,6 +42,8 @@ export class DeploymentEvents {
   readonly #audiences = new Map<string, Audience>();
   /** The same by the namespace of the key. */
   readonly #byNamespace = new Map<string, Set<Audience>>();
+  /** Summaries of this tick that still hold, by viewer and key of the deployment: all readers share them. */
+  readonly #texts = new Map<string, Map<string, string>>();
   #timer: NodeJS.Timeout | undefined;
   #heartbeats: NodeJS.Timeout | undefined;
 
@@ -61,14 +63,21 @@ export class DeploymentEvents {
     });
   }
 
-  /** Streams to the client until it goes, the key ends, or close(); `detail` is the deployment to tell all of. */
-  async follow(client: ClientResponse, key: AuthenticatedKey, detail: InferenceDeployment | undefined): Promise<void> {
+  /**
+   * Streams to the client until it goes, the key ends, `endsAtMs` (Unix milliseconds) or close(); `detail` is the deployment
+   * to tell all of.
+   */
+  async follow(
+    client: ClientResponse,
+    key: AuthenticatedKey,
+    { detail, endsAtMs }: { detail: InferenceDeployment | undefined; endsAtMs: number | undefined },
+  ): Promise<void> {
     const { namespace = '', name = '', uid = '' } = detail?.metadata ?? {};
     const lookedAt = detail && { namespace, name, uid, toldDetail: '', toldSampleMs: 0 };
     const audience = this.#audienceOf(key);
-    const reader = new Reader(client, lookedAt, () => this.#leave(audience, reader));
+    const reader = new Reader(client, { lookedAt, endsAtMs }, () => this.#leave(audience, reader));
     audience.readers.add(reader);
-    reader.endLook = this.#live.look({ namespace: key.namespace, ...(lookedAt && { detail: uid }) });
+    reader.endLook = this.#live.look({ namespace: key.namespace, ...(lookedAt && { detail: uid, withHistory: true }) });
     client.startStream();
     await reader.begin(async () => {
       await this.#live.answered();
@@ -88,11 +97,21 @@ export class DeploymentEvents {
   }
 
   #summary(resource: InferenceDeployment, { viewer }: Audience): string {
-    return JSON.stringify(summaryOf(resource, viewer, this.#live.live(resource.metadata.uid ?? '')));
+    const name = `${viewer.namespace} ${viewer.isAdmin}`;
+    const texts = this.#texts.get(name) ?? new Map<string, string>();
+    this.#texts.set(name, texts);
+    const key = objectKey(resource.metadata);
+    let text = texts.get(key);
+    if (text === undefined) {
+      text = JSON.stringify(summaryOf(resource, viewer, this.#live.live(resource.metadata.uid ?? '')));
+      texts.set(key, text);
+    }
+    return text;
   }
 
   #note(object: InferenceDeployment, previous?: InferenceDeployment): void {
     if (this.#audiences.size === 0) return;
+    for (const texts of this.#texts.values()) texts.delete(objectKey(object.metadata));
     for (const namespace of new Set([...reachedFrom(object), ...(previous ? reachedFrom(previous) : [])])) {
       for (const audience of this.#byNamespace.get(namespace) ?? []) {
         const { reach, changed } = audience;
@@ -110,6 +129,7 @@ export class DeploymentEvents {
 
   #tick(): void {
     const now = new Date();
+    this.#texts.clear();
     for (const audience of this.#audiences.values()) {
       const resource = this.#caches.apiKeys.get(audience.key);
       if (resource === undefined || !isValid(resource, now)) {
@@ -118,7 +138,11 @@ export class DeploymentEvents {
       }
       const { changed } = audience;
       const words = { events: changed.size > MAX_SHARED ? [] : this.#eventsOf(changed, audience), details: new Map() };
-      for (const reader of audience.readers) this.#tell(reader, audience, words);
+      for (const reader of audience.readers) {
+        // Ended, it leaves the audience.
+        if (now.getTime() >= reader.endsAtMs) this.#dismiss(reader, audience);
+        else this.#tell(reader, audience, words);
+      }
       changed.clear();
     }
   }
@@ -185,7 +209,7 @@ export class DeploymentEvents {
     if (uid !== lookedAt.uid) {
       // Deleted and made again under its name.
       reader.endLook();
-      reader.endLook = this.#live.look({ namespace: key.namespace, detail: uid });
+      reader.endLook = this.#live.look({ namespace: key.namespace, detail: uid, withHistory: true });
       lookedAt.uid = uid;
     }
     const live = this.#live.live(uid);
@@ -226,10 +250,12 @@ export class DeploymentEvents {
   }
 
   #end(audience: Audience): void {
-    for (const reader of audience.readers) {
-      reader.end();
-      this.#leave(audience, reader);
-    }
+    for (const reader of audience.readers) this.#dismiss(reader, audience);
+  }
+
+  #dismiss(reader: Reader, audience: Audience): void {
+    reader.end();
+    this.#leave(audience, reader);
   }
 
   #leave(audience: Audience, reader: Reader): void {
@@ -242,6 +268,7 @@ export class DeploymentEvents {
     others?.delete(audience);
     if (others?.size === 0) this.#byNamespace.delete(namespace);
     if (this.#audiences.size > 0) return;
+    this.#texts.clear();
     clearInterval(this.#timer);
     clearInterval(this.#heartbeats);
     this.#timer = undefined;

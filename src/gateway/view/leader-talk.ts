@@ -4,12 +4,14 @@ import type { LeaderTalk } from '../../channel/server.ts';
 import type { SharedKeys } from '../session/shared-keys.ts';
 import type { LiveFeed } from './live-feed.ts';
 
-/** Readers come and go: what they look at is said no more often. */
-const SAY_MS = 50;
+/** Readers come and go: what they look at is said no more often, and the leader answers no more often. */
+const SAY_MS = 200;
 
 /** Returns the two as one. */
 export function createLeaderTalk(feed: LiveFeed, keys: SharedKeys): LeaderTalk {
   let version = 1;
+  /** Those at which each of the two changed last. */
+  const changedAt = { watch: 1, sealingKeys: 1 };
   const listeners = new Set<() => void>();
   let saidAtMs = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
@@ -18,17 +20,21 @@ export function createLeaderTalk(feed: LiveFeed, keys: SharedKeys): LeaderTalk {
     saidAtMs = performance.now();
     for (const listener of listeners) listener();
   };
-  const changed = (): void => {
+  const changed = (what: keyof typeof changedAt): void => {
     version += 1;
+    changedAt[what] = version;
     const waitMs = saidAtMs + SAY_MS - performance.now();
     if (waitMs <= 0) say();
     else timer ??= setTimeout(say, waitMs).unref();
   };
-  feed.onWatchChange(changed);
-  keys.onChange(changed);
-  const words = (): Pick<Report, 'watch' | 'sealingKeys'> => ({ watch: feed.watch, sealingKeys: keys.all() });
+  feed.onWatchChange(() => changed('watch'));
+  keys.onChange(() => changed('sealingKeys'));
+  const wordsSince = (told: number): Pick<Report, 'watch' | 'sealingKeys'> => ({
+    ...(changedAt.watch > told && { watch: feed.watch }),
+    ...(changedAt.sealingKeys > told && { sealingKeys: keys.all() }),
+  });
   return {
-    wordsSince: (told) => (told === version ? undefined : { version, words: words() }),
+    wordsSince: (told) => (told === version ? undefined : { version, words: wordsSince(told) }),
     onUrgent(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { MAX_HISTORY, type LiveDeployment, type LiveSample } from '../../channel/messages.ts';
+import { encode, MAX_HISTORY, parseReport, type LiveDeployment, type LiveSample } from '../../channel/messages.ts';
 import { LiveFeed } from './live-feed.ts';
 
 let feed: LiveFeed;
@@ -54,6 +54,23 @@ describe('what is looked at', () => {
     expect(feed.watch.namespaces).toEqual([]);
   });
 
+  test('is told of as many namespaces as a leader takes', () => {
+    for (let index = 0; index < 1_500; index += 1) feed.look({ namespace: `team-${index}` });
+    const { watch } = feed;
+    expect(watch.namespaces).toHaveLength(1_000);
+    expect(parseReport(encode({ type: 'report', more: true, deployments: [], watch })).watch).toEqual(watch);
+  });
+
+  test('is told with its history only for who shows that', () => {
+    feed.look({ namespace: 'team-a', detail: 'a' });
+    expect(feed.watch).toMatchObject({ details: ['a'], histories: [] });
+    const end = feed.look({ namespace: 'team-a', detail: 'a', withHistory: true });
+    expect(feed.watch).toMatchObject({ details: ['a'], histories: ['a'] });
+    end();
+    jest.advanceTimersByTime(16_000);
+    expect(feed.watch).toMatchObject({ details: ['a'], histories: [] });
+  });
+
   test('has a new version whenever it is something else', () => {
     const before = feed.watch.version;
     feed.look({ namespace: 'team-a' });
@@ -80,11 +97,18 @@ describe('an answer', () => {
     feed.leaders = 0;
     expect(await isAnswered(feed.answered())).toBe(true);
     feed.leaders = 1;
-    const answered = feed.answered();
+    // One of before tells none, ever.
     feed.heard({ type: 'heartbeat' });
+    expect(await isAnswered(feed.answered())).toBe(true);
+    tell([], false, feed.watch.version - 1);
+    const answered = feed.answered();
     expect(await isAnswered(answered)).toBe(false);
     jest.advanceTimersByTime(500);
     expect(await isAnswered(answered)).toBe(true);
+    // Nor is it waited for again until it tells some.
+    expect(await isAnswered(feed.answered())).toBe(true);
+    tell([], false, feed.watch.version - 1);
+    expect(await isAnswered(feed.answered())).toBe(false);
   });
 
   test('of several lines counts when it is whole, and replaces the one before', () => {
@@ -126,7 +150,7 @@ test('figures that are old are none, and whoever shows them is told', () => {
 
 describe('the history', () => {
   test('is what the leader knew and what came since, as far apart and as long', () => {
-    const end = feed.look({ namespace: 'team-a', detail: 'a' });
+    const end = feed.look({ namespace: 'team-a', detail: 'a', withHistory: true });
     tell([{ uid: 'a', sample: sample(20_000), history: [sample(10_000), sample(15_000)] }]);
     for (let time = 21_000; time <= 30_000; time += 1_000) tell([{ uid: 'a', sample: sample(time) }]);
     expect(times('a')).toEqual([10_000, 15_000, 20_000, 25_000, 30_000]);
@@ -140,8 +164,8 @@ describe('the history', () => {
     expect(times('a')).toEqual([]);
   });
 
-  test('is kept of what is looked at in full only', () => {
-    feed.look({ namespace: 'team-a' });
+  test('is kept of what is looked at with it only', () => {
+    feed.look({ namespace: 'team-a', detail: 'a' });
     tell([{ uid: 'a', sample: sample(1), history: [sample(1)] }]);
     expect(times('a')).toEqual([]);
   });

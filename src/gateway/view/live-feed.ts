@@ -5,6 +5,7 @@
 import {
   MAX_HISTORY,
   MAX_WATCHED_DETAILS,
+  MAX_WATCHED_NAMESPACES,
   type Heartbeat,
   type LiveDeployment,
   type LiveSample,
@@ -15,7 +16,7 @@ import {
 const FRESH_MS = 5_000;
 /** What nobody looks at any more is watched for a while: programs ask again and again. */
 const LINGER_MS = 15_000;
-/** For the answer to a new watch; it takes some milliseconds. */
+/** For the answer to a new watch: both ends put off up to 200 ms what they say often, the rest takes milliseconds. */
 const ANSWER_MS = 500;
 /** A leader that tells of more is none. */
 const MAX_TOLD = 20_000;
@@ -33,20 +34,26 @@ export interface Looks {
   readonly namespace: string;
   /** UID. */
   readonly detail?: string;
+  /** The last 15 minutes of `detail` are looked at, too. */
+  readonly withHistory?: boolean;
 }
 
 export class LiveFeed {
   readonly #namespaces = new Map<string, Watched>();
   readonly #details = new Map<string, Watched>();
-  /** Counted up whenever the keys of the two differ. */
+  /** Those of the details whose last 15 minutes are shown. */
+  readonly #withHistory = new Map<string, Watched>();
+  /** Counted up whenever the keys of the three differ. */
   #version = 1;
   #answered = 0;
   #leaders = 0;
+  /** A leader has told live figures, and not failed to since: one of before never does. */
+  #tells = false;
   /** Of the last whole answer, and what of the next has come. */
   #live = new Map<string, LiveDeployment>();
   #coming = new Map<string, LiveDeployment>();
   #stale: NodeJS.Timeout | undefined;
-  /** The last 15 minutes of those whose details are watched, oldest first. */
+  /** The last 15 minutes of those that are watched with them, oldest first. */
   readonly #histories = new Map<string, LiveSample[]>();
   readonly #onChange = new Set<() => void>();
   readonly #onAnswer = new Set<() => void>();
@@ -56,14 +63,16 @@ export class LiveFeed {
   get watch(): Watch {
     return {
       version: this.#version,
-      namespaces: [...this.#namespaces.keys()],
+      namespaces: [...this.#namespaces.keys()].slice(0, MAX_WATCHED_NAMESPACES),
       details: [...this.#details.keys()].slice(0, MAX_WATCHED_DETAILS),
+      histories: [...this.#withHistory.keys()].slice(0, MAX_WATCHED_DETAILS),
     };
   }
 
   /** So many leaders listen. */
   set leaders(count: number) {
     this.#leaders = count;
+    if (count === 0) this.#tells = false;
   }
 
   /** Calls `listener` whenever `watch` differs. */
@@ -78,21 +87,27 @@ export class LiveFeed {
   }
 
   /** Has these figures told from now on; returns how to stop that. */
-  look({ namespace, detail }: Looks): () => void {
+  look({ namespace, detail, withHistory = false }: Looks): () => void {
     const ends = [this.#begin(this.#namespaces, namespace)];
-    if (detail !== undefined) ends.push(this.#begin(this.#details, detail, () => this.#histories.delete(detail)));
+    if (detail !== undefined) ends.push(this.#begin(this.#details, detail));
+    if (detail !== undefined && withHistory) {
+      ends.push(this.#begin(this.#withHistory, detail, () => this.#histories.delete(detail)));
+    }
     return () => ends.forEach((end) => end());
   }
 
-  /** Resolves when a leader has told what is looked at now, there is none, or it takes too long. */
+  /** Resolves when a leader has told what is looked at now, there is none that tells, or it takes too long. */
   async answered(): Promise<void> {
     const version = this.#version;
-    if (this.#answered >= version || this.#leaders === 0) return;
+    if (this.#answered >= version || this.#leaders === 0 || !this.#tells) return;
     const { promise, resolve } = Promise.withResolvers<undefined>();
     const listener = (): void => {
       if (this.#answered >= version) resolve(undefined);
     };
-    const timer = setTimeout(() => resolve(undefined), ANSWER_MS);
+    const timer = setTimeout(() => {
+      this.#tells = false;
+      resolve(undefined);
+    }, ANSWER_MS);
     this.#onAnswer.add(listener);
     await promise;
     clearTimeout(timer);
@@ -112,6 +127,8 @@ export class LiveFeed {
   /** Takes what a leader tells. */
   heard({ live }: Heartbeat): void {
     if (live === undefined) return;
+    // Also of nothing it is told once when a leader comes.
+    this.#tells = true;
     for (const deployment of live.deployments) this.#coming.set(deployment.uid, deployment);
     if (this.#coming.size > MAX_TOLD) this.#coming.clear();
     if (live.more) return;
@@ -135,7 +152,7 @@ export class LiveFeed {
   }
 
   #remember(uid: string, { sample, history }: LiveDeployment): void {
-    if (!this.#details.has(uid)) return;
+    if (!this.#withHistory.has(uid)) return;
     const known = this.#histories.get(uid) ?? [];
     // Another leader knows of no more than the time since it leads.
     const kept = history !== undefined && history.length > known.length ? [...history] : known;

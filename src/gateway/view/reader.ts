@@ -1,4 +1,5 @@
 /** One client of the deployments' events: what it has not been told yet waits as names, never as text. */
+import { setImmediate as untilOthersRan } from 'node:timers/promises';
 import type { ClientResponse } from '../proxy/client-response.ts';
 
 const HEARTBEAT = Buffer.from(': the stream is alive\n\n');
@@ -19,6 +20,8 @@ export class Reader {
   /** Keys of deployments that changed since it was told of them. */
   readonly backlog = new Set<string>();
   readonly lookedAt: LookedAt | undefined;
+  /** When its session ends, in Unix milliseconds. */
+  readonly endsAtMs: number;
   /** Ends what live figures it has told. */
   endLook: () => void = () => undefined;
   readonly #client: ClientResponse;
@@ -28,9 +31,14 @@ export class Reader {
   #wake: () => void = () => undefined;
 
   /** `onEnd` is called once, when the client has gone or was cut since it does not read. */
-  constructor(client: ClientResponse, lookedAt: LookedAt | undefined, onEnd: () => void) {
+  constructor(
+    client: ClientResponse,
+    { lookedAt, endsAtMs = Number.POSITIVE_INFINITY }: { lookedAt: LookedAt | undefined; endsAtMs: number | undefined },
+    onEnd: () => void,
+  ) {
     this.#client = client;
     this.lookedAt = lookedAt;
+    this.endsAtMs = endsAtMs;
     client.onDrain = () => this.#wake();
     client.onEnd = () => {
       this.#wake();
@@ -60,7 +68,7 @@ export class Reader {
   }
 
   /**
-   * Writes an event over a list, with `parts` as JSON, piece by piece as the client takes it: nothing else may be written
+   * Writes an event over a list, with `parts` as JSON, piece by piece as the client takes it and others have their turn: nothing else may be written
    * until this resolves, which it does at once for a client that has gone.
    */
   async writeList(name: string, parts: Iterable<string>): Promise<void> {
@@ -74,6 +82,7 @@ export class Reader {
       if (count % PARTS_AT_ONCE !== 0) continue;
       this.#client.write(Buffer.from(piece));
       piece = '';
+      await untilOthersRan();
       await this.#drained();
       if (this.ended) return;
     }

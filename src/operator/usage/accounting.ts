@@ -1,28 +1,36 @@
 /** What a pass tells of the time and the price of a deployment's replicas. */
 import type { InferenceDeployment, InferenceDeploymentStatus } from '../../api/generated/inference-deployment.ts';
 import type { Pod } from '../../api/kubernetes.ts';
+import { DEPLOYMENT_UID_LABEL } from '../../api/labels.ts';
+import { pods as podResource } from '../../api/resources.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import { replicaIndexKey } from '../caches.ts';
 import { costPerHour, perMillionTokens } from '../cost.ts';
 import type { Observation } from '../gather.ts';
 import type { Scaling } from '../scaling.ts';
 import type { StatusInput } from '../status.ts';
-import { advance } from './checkpoint.ts';
+import { advance, unseen } from './checkpoint.ts';
 import type { DepartedPods } from './departed-pods.ts';
 import { isPlaced, lifetimes } from './lifetimes.ts';
 import { PRICE_INTERVAL_MS, type PriceDisplay } from './price-display.ts';
 
 export interface AccountingContext {
-  departed: DepartedPods;
+  client: Pick<KubeClient, 'list'>;
+  departed: Pick<DepartedPods, 'lives'>;
   prices: PriceDisplay;
   scaling: Pick<Scaling, 'tokensPerSecond'>;
   /** Until then (Unix seconds) the operator before this term would have seen a replica go. */
   unwatchedSince: number;
 }
 
-/** Returns what the status is to tell of time and price, and after how many milliseconds that may change although nothing happens. */
-export function timeAndPrice(
+/**
+ * Returns what the status is to tell of time and price, and after how many milliseconds that may change although nothing
+ * happens. Throws as `usageOf`.
+ */
+export async function timeAndPrice(
   { pods, profile, resource }: Observation,
   context: AccountingContext,
-): { told: Pick<StatusInput, 'usage' | 'perMillionTokens'>; lookAgainMs: number[] } {
+): Promise<{ told: Pick<StatusInput, 'usage' | 'perMillionTokens'>; lookAgainMs: number[] }> {
   const { uid = '' } = resource.metadata;
   const price = profile?.spec.price;
   const rate = context.scaling.tokensPerSecond(uid);
@@ -31,16 +39,34 @@ export function timeAndPrice(
   const before = price && resource.status?.cost?.perMillionTokens;
   const { shown, unsettled } = context.prices.show(uid, before, perMillion, performance.now());
   return {
-    told: { usage: usageOf(resource, pods, context), perMillionTokens: shown },
+    told: { usage: await usageOf(resource, pods, context), perMillionTokens: shown },
     lookAgainMs: unsettled ? [PRICE_INTERVAL_MS] : [],
   };
 }
 
-/** Returns the checkpoint of the time of the replicas, of which `pods` are there. */
-export function usageOf(
+/**
+ * Returns the checkpoint of the time of the replicas, of which `pods` are there by the cache. One that the status counts and
+ * that the cache does not know is looked for: of the two watches that of the pods may be behind. Throws what the API server
+ * answered (ApiError).
+ */
+export async function usageOf(
   { metadata: { namespace = '', uid = '' }, status }: InferenceDeployment,
   pods: readonly Pod[],
-  { departed, unwatchedSince }: Pick<AccountingContext, 'departed' | 'unwatchedSince'>,
-): InferenceDeploymentStatus['usage'] {
-  return advance(status?.usage, lifetimes(pods, departed.of(`${namespace}/${uid}`)), unwatchedSince);
+  { client, departed, unwatchedSince }: Pick<AccountingContext, 'client' | 'departed' | 'unwatchedSince'>,
+): Promise<InferenceDeploymentStatus['usage']> {
+  const key = `${namespace}/${uid}`;
+  const lives = departed.lives(key, pods);
+  const missing = unseen(status?.usage, lives);
+  if (missing.length === 0) return advance(status?.usage, lives, unwatchedSince);
+  const { items } = await client.list(podResource, { namespace, labelSelector: `${DEPLOYMENT_UID_LABEL}=${uid}` });
+  const late = items.filter((pod) => replicaIndexKey(pod) === key && missing.includes(pod.metadata.uid ?? ''));
+  return advance(status?.usage, [...lives, ...lifetimes(late, [])], unwatchedSince);
+}
+
+/**
+ * Returns since when nobody had watched replicas before this process did, in Unix seconds. Another watched until
+ * `predecessorUntilMs`; where that is not known, as where its Lease was deleted, until this one began to.
+ */
+export function unwatchedFrom(predecessorUntilMs: number | undefined, watchingSinceMs: number): number {
+  return Math.floor(Math.min(predecessorUntilMs ?? watchingSinceMs, watchingSinceMs) / 1_000);
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { totalsAt, type Totals } from '../../api/replica-time.ts';
-import { advance } from './checkpoint.ts';
+import { advance, unseen } from './checkpoint.ts';
 import type { Lifetime } from './lifetimes.ts';
 
 type Usage = ReturnType<typeof advance>;
@@ -101,6 +101,27 @@ describe('advance', () => {
     const usage = advance(undefined, [life('a', 1, 0, 60)], NEVER);
     expect(advance(usage, [life('a', 1, 0, 65)], NEVER)).toMatchObject({ replicaSeconds: 65 });
     expect(advance(usage, [life('a', 1, 0, 55)], NEVER)).toBe(usage);
+  });
+
+  test('one that is told of twice is counted once', () => {
+    const usage = advance(undefined, [life('a', 2, 0, 60), life('a', 2, 0, 60)], NEVER);
+    expect(usage).toMatchObject({ replicaSeconds: 60, gpuSeconds: 120 });
+  });
+
+  test('one that began long before and was not counted as running had ended: what was before is in the sums', () => {
+    const usage = advance(undefined, [life('a', 1, 0, 4_000), life('b', 1, 0)], NEVER);
+    expect(shown(usage)).toEqual(['01:06:40', 8_000, 8_000, ['b']]);
+    const back = advance(usage, [life('a', 1, 0), life('b', 1, 0)], NEVER);
+    expect(shown(back)).toEqual(['01:06:40', 8_000, 8_000, ['a', 'b']]);
+    // One that began within the hour was seen late.
+    const late = advance(usage, [life('b', 1, 0), life('c', 1, 3_990)], NEVER);
+    expect(shown(late)).toEqual(['01:06:40', 8_010, 8_010, ['b', 'c']]);
+  });
+
+  test('tells which are counted and not known', () => {
+    const usage = lookedAt([life('a', 1, 0), life('b', 1, 0)], [1]);
+    expect(unseen(usage, [life('b', 1, 0)])).toEqual(['a']);
+    expect(unseen(undefined, [])).toEqual([]);
   });
 
   test('one that went while nobody watched is counted until somebody would have seen it go', () => {

@@ -6,8 +6,14 @@ import type { InferenceDeploymentStatusUsage } from '../../api/generated/inferen
 import type { Lifetime } from './lifetimes.ts';
 
 /**
+ * Who writes `asOf` counts all that it knows to run. One that began so long before and is not counted as running was left
+ * out by no late watch (it lists anew every ten minutes) nor by the clock of a node: its end is in the sums.
+ */
+export const LATE_SECONDS = 3_600;
+
+/**
  * Returns the checkpoint after `before` with what `lives` tell, which are of all pods that are there and of those that were
- * seen to go; `before` itself where they tell nothing new, and undefined where no replica was ever given a node.
+ * seen to go, each once; `before` itself where they tell nothing new, and undefined where no replica was ever given a node.
  *
  * A replica that the checkpoint counts and of which nothing is known any more went while no operator watched: it is counted
  * up to `unwatchedSince` (Unix seconds), until when one would have seen it go.
@@ -26,7 +32,7 @@ export function advance(
     const life = known.get(uid);
     return { uid, gpus, until: life ? life.until : Math.max(from, unwatchedSince) };
   });
-  const news = lives.filter((life) => !counted.has(life.uid) && isNew(life, from));
+  const news = [...known.values()].filter((life) => !counted.has(life.uid) && isNew(life, from));
   const ended = ends.flatMap(({ until }) => until ?? []);
   if (before !== undefined && news.length === 0 && ended.length === 0) return before;
   if (news.length === 0 && counted.size === 0) return before;
@@ -59,14 +65,22 @@ function isNew({ since, until }: Lifetime, from: number): boolean {
 }
 
 /**
- * Of one that had begun by `from` and was not running then, what was before is in the sums: it had ended, and its end is
- * told otherwise now.
+ * Of one that had begun by `from` and has ended, what was before is in the sums: its end was counted, and is told otherwise
+ * now. One that runs may have begun by then and have been seen later.
  */
 function newSeconds({ since, until }: Lifetime, from: number, asOf: number): number {
-  return until === undefined ? asOf - since : until - Math.max(since, from);
+  if (until !== undefined) return until - Math.max(since, from);
+  return asOf - (since < from - LATE_SECONDS ? from : since);
 }
 
-function toSeconds(time: string): number {
+/** Returns the UIDs of the replicas that `usage` counts as running and that are not among `lives`. */
+export function unseen(usage: InferenceDeploymentStatusUsage | undefined, lives: readonly Lifetime[]): string[] {
+  const known = new Set(lives.map(({ uid }) => uid));
+  return (usage?.running ?? []).map(({ uid }) => uid).filter((uid) => !known.has(uid));
+}
+
+/** Returns the time in Unix seconds. */
+export function toSeconds(time: string): number {
   return Math.floor(Date.parse(time) / 1_000);
 }
 

@@ -34,10 +34,16 @@ function bed(known = true) {
     },
     () => NOW,
   );
-  const status = (usage: NonNullable<InferenceDeployment['status']>['usage']): void =>
-    onDeployment[0]?.({ type: 'updated', object: { ...inferenceDeployment(), ...(usage && { status: { usage } }) } });
+  let resource = inferenceDeployment();
+  const status = (usage: NonNullable<InferenceDeployment['status']>['usage']): void => {
+    const previous = resource;
+    resource = { ...inferenceDeployment(), ...(usage && { status: { usage } }) };
+    onDeployment[0]?.({ type: 'updated', object: resource, previous });
+  };
   return {
-    uids: () => departed.of(KEY).map(({ pod }) => pod.metadata.uid),
+    lives: (...pods: Pod[]) => departed.lives(KEY, pods),
+    uids: () => departed.lives(KEY, []).map(({ uid }) => uid),
+    podIsRelabelled: (previous: Pod, object: Pod) => onPod[0]?.({ type: 'updated', object, previous }),
     podGoes: (pod: Pod) => onPod[0]?.({ type: 'deleted', object: pod }),
     podChanges: (pod: Pod) => onPod[0]?.({ type: 'updated', object: pod }),
     status,
@@ -66,6 +72,37 @@ test('one that never had a place is nothing to count', () => {
   podGoes({ ...replica('a'), status: {} });
   status(undefined);
   expect(uids()).toEqual([]);
+});
+
+test('a replica that is labelled to be none any more has gone', () => {
+  const { podIsRelabelled, status, uids } = bed();
+  const free = { ...replica('a'), metadata: { ...replica('a').metadata, ownerReferences: [] } };
+  podIsRelabelled(replica('a'), replica('a'));
+  expect(uids()).toEqual([]);
+  podIsRelabelled(replica('a'), free);
+  expect(uids()).toEqual(['a']);
+  // It is one again before that was counted.
+  podIsRelabelled(free, replica('a'));
+  expect(uids()).toEqual([]);
+  podIsRelabelled(replica('a'), free);
+  status({ asOf: '2026-01-01T00:10:00Z', running: [] });
+  expect(uids()).toEqual([]);
+});
+
+test('one that comes back is counted from where its end was, and as one that is there', () => {
+  const { lives, podGoes, status } = bed();
+  const asOf = Date.parse('2026-01-01T00:10:00Z') / 1_000;
+  const back = { uid: 'a', gpus: 0, since: asOf };
+  status({ asOf: '2026-01-01T00:00:00Z', running: [{ uid: 'a', gpus: 0 }] });
+  podGoes(replica('a'));
+  expect(lives(replica('a'))).toEqual([{ ...back, since: asOf - 600 }]);
+  status({ asOf: '2026-01-01T00:10:00Z', running: [] });
+  expect(lives(replica('a'))).toEqual([back]);
+  status({ asOf: '2026-01-01T01:10:00Z', running: [] });
+  expect(lives(replica('a'))).toEqual([back]);
+  // From here on the checkpoint alone tells.
+  status({ asOf: '2026-01-01T01:10:01Z', running: [] });
+  expect(lives(replica('a'))).toEqual([{ ...back, since: asOf - 600 }]);
 });
 
 test('nothing is kept of deployments that are gone', () => {

@@ -86,6 +86,10 @@ describe('lifetimes', () => {
     expect(lived({}, { deletionTimestamp: at(120) }, 100)).toBe(100);
   });
 
+  test('one that is there and was seen to go is there', () => {
+    expect(lifetimes([pod()], [{ pod: pod(), atMs: 0 }])).toEqual([{ uid: 'a', gpus: 4, since: START }]);
+  });
+
   test('a clock of the operator that went back does not end a replica before what is known of it', () => {
     const conditions = [
       { type: 'PodScheduled', status: 'True', lastTransitionTime: at(0) },

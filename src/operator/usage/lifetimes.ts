@@ -22,11 +22,13 @@ export interface DepartedPod {
   atMs: number;
 }
 
-/** Returns the lifetimes of those of `pods` and `departed` that were ever given a node. */
+/** Returns the lifetimes of those of `pods` and `departed` that were ever given a node, each once: one that is there is. */
 export function lifetimes(pods: readonly Pod[], departed: readonly DepartedPod[]): Lifetime[] {
+  const there = new Set(pods.map(({ metadata }) => metadata.uid));
+  const gone = departed.filter(({ pod }) => !there.has(pod.metadata.uid));
   return [
     ...pods.flatMap((pod) => lifetimeOf(pod, endOf(pod)) ?? []),
-    ...departed.flatMap(({ pod, atMs }) => lifetimeOf(pod, endOf(pod) ?? departureOf(pod, atMs)) ?? []),
+    ...gone.flatMap(({ pod, atMs }) => lifetimeOf(pod, endOf(pod) ?? departureOf(pod, atMs)) ?? []),
   ];
 }
 

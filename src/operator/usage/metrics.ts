@@ -2,25 +2,26 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import { totalsAt, type Totals } from '../../api/replica-time.ts';
 import type { Caches } from '../caches.ts';
-import { advance } from './checkpoint.ts';
+import { advance, unseen } from './checkpoint.ts';
 import type { DepartedPods } from './departed-pods.ts';
-import { lifetimes } from './lifetimes.ts';
 
 /** Registers the time that the replicas of `caches`' deployments have had their places, and what they cost. */
 export function registerUsageMetrics(
   registry: Registry,
   caches: Pick<Caches, 'inferenceDeployments' | 'pods'>,
-  departed: DepartedPods,
+  departed: Pick<DepartedPods, 'lives'>,
 ): void {
   // An end is told a moment late, and a counter that goes back would count as one that began anew.
   const highest = new Map<string, Totals>();
   caches.inferenceDeployments.onChange(({ type, object }) => {
     if (type === 'deleted') highest.delete(object.metadata.uid ?? '');
   });
-  const totalsOf = (resource: ReturnType<Caches['inferenceDeployments']['list']>[number]): Totals => {
+  const totalsOf = (resource: ReturnType<Caches['inferenceDeployments']['list']>[number]): Totals | undefined => {
     const { namespace = '', uid = '' } = resource.metadata;
     const key = `${namespace}/${uid}`;
-    const lives = lifetimes(caches.pods.byIndex('deployment', key), departed.of(key));
+    const lives = departed.lives(key, caches.pods.byIndex('deployment', key));
+    // It went unseen, and until when it counts the leader's next pass tells: the sum without it would jump then.
+    if (unseen(resource.status?.usage, lives).length > 0) return highest.get(uid);
     const usage = advance(resource.status?.usage, lives, Number.NEGATIVE_INFINITY) ?? {};
     const now = totalsAt(usage, Date.now() / 1_000);
     const before = highest.get(uid);
@@ -42,7 +43,8 @@ export function registerUsageMetrics(
           this.reset();
           for (const resource of caches.inferenceDeployments.list()) {
             const { namespace = '', name: deployment } = resource.metadata;
-            this.inc({ namespace, deployment }, value(totalsOf(resource)));
+            const totals = totalsOf(resource);
+            if (totals !== undefined) this.inc({ namespace, deployment }, value(totals));
           }
         },
       }),
