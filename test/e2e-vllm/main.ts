@@ -1,8 +1,8 @@
 /**
  * `make e2e-vllm`: the main path with real vLLM on the CPU, on a cluster of its own that is removed at the end. A tiny
  * generated model on a local PersistentVolume is served under Pod Security "restricted", with a UID that the image does
- * not know and a read-only root, and answers the official openai clients through the gateway; a stream outlives the
- * deletion of its pod; a load runs through a rollout, an eviction and a scale-down, and nothing of it is lost.
+ * not know and a read-only root, and answers the official openai clients through the gateway; what it counts is metered; a
+ * stream outlives the deletion of its pod; a load runs through a rollout, an eviction and a scale-down, and nothing of it is lost.
  */
 import assert from 'node:assert/strict';
 import { PRE_STOP_SECONDS } from '../../src/operator/resources/deployment.ts';
@@ -18,6 +18,7 @@ import { installInfer } from '../support/install.ts';
 import { clientOf } from '../support/kube.ts';
 import { withPortForward } from '../support/port-forward.ts';
 import { chat, streamChat } from './chat.ts';
+import { checkMetering } from './metering.ts';
 import { DEPLOYMENT, MAX_MODEL_LENGTH, NAMESPACE, testObjects } from './objects.ts';
 import { checkTraffic } from './traffic.ts';
 import { ensureEngineImage, ensureVolume } from './volume.ts';
@@ -138,8 +139,10 @@ async function mainPath(cluster: Cluster): Promise<void> {
   await checkPod(cluster, pod);
   const client = clientOf(cluster.kubeconfig);
   const key = await createApiKey(client, NAMESPACE, 'e2e-vllm');
+  const metered = await createApiKey(client, NAMESPACE, 'metered', { scopes: ['inference', 'view'] });
   await client.close();
   await checkClients(cluster, key);
+  await checkMetering(cluster, { key: metered, keyName: 'metered' }, progress);
   const service = { namespace: NAMESPACE, service: `infer-${DEPLOYMENT}`, port: ENGINE_PORT };
   await withPortForward(cluster, service, async (baseUrl) => {
     const asked = performance.now();
