@@ -10,8 +10,12 @@ export interface BatchLimits {
   readonly uploads: SlotLimits;
   /** Contents that are read at the same time. */
   readonly downloads: SlotLimits;
-  /** Questions for usage, each of which holds some ten MiB while it is answered. */
+  /** Questions for usage whose answers are made at the same time, each of which holds some ten MiB for that. */
   readonly usage: SlotLimits;
+  /** How long a question for usage waits for that before it is refused. */
+  readonly usageWaitMs: number;
+  /** Questions for usage that wait or whose answers, of some 12 MiB at most, are held until they are read. */
+  readonly usageAnswers: SlotLimits;
   /** All other requests at the same time, whose answers of some MiB are held until they are read. */
   readonly others: SlotLimits;
   /** How long one of these may take until its answer is read. */
@@ -32,6 +36,8 @@ export const DEFAULT_LIMITS: BatchLimits = {
   uploads: { ofOne: 4, all: 16 },
   downloads: { ofOne: 8, all: 64 },
   usage: { ofOne: 1, all: 2 },
+  usageWaitMs: 5_000,
+  usageAnswers: { ofOne: 3, all: 12 },
   others: { ofOne: 16, all: 32 },
   answerMs: 120_000,
   stallMs: 60_000,

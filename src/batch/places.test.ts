@@ -34,8 +34,8 @@ async function ask(path: string, namespace = NAMESPACE): Promise<Socket> {
 }
 
 /** As ask(), when the head of the answer is there: the rest is left where it is. */
-async function askInVain(path: string): Promise<Socket> {
-  const socket = await ask(path);
+async function askInVain(path: string, namespace = NAMESPACE): Promise<Socket> {
+  const socket = await ask(path, namespace);
   await once(socket, 'readable');
   return socket;
 }
@@ -80,6 +80,18 @@ test('lists that nobody reads are bounded, and cut off after a while', async () 
   await eventually(async () => expect(await status('/v1/batches/none')).toBe(404));
   unread.resume();
   await once(unread, 'close');
+});
+
+test('answers of usage that nobody reads keep no others out', async () => {
+  const row = { replicaSeconds: 1, gpuSeconds: 1, cost: {} };
+  const rows = Array.from({ length: 50_000 }, (_, at) => ({ ...row, start: at * 3600, deployment: 'x'.repeat(250) }));
+  api = await startBatchApi({ replicaTime: { rows: async () => rows } });
+  const path = '/v1/usage?group_by=deployment';
+  for (const namespace of [NAMESPACE, NAMESPACE, 'team-b']) await askInVain(path, namespace);
+  expect([await status(path), await status(path, 'team-c')]).toEqual([200, 200]);
+  await askInVain(path);
+  expect(await status(path)).toBe(429);
+  expect(await status(path, 'team-b')).toBe(200);
 });
 
 test('work that was begun keeps its place though its client has gone', async () => {

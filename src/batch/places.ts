@@ -26,7 +26,7 @@ export class Places {
 
   /** Returns a route that is refused where no place is left; one is kept until its answer has gone and its work is done. */
   bounded(handler: Handler): BoundedRoute {
-    const work = new WeakMap<FastifyRequest, unknown>();
+    const work = new WeakMap<FastifyRequest, Promise<void>>();
     return {
       onRequest: (request, { raw: response }, done) => {
         const give = this.#slots.take(request.tenant.namespace);
@@ -36,15 +36,18 @@ export class Places {
         response.once('close', () => {
           clearTimeout(timer);
           // Whoever leaves does not end what was begun.
-          void Promise.allSettled([work.get(request)]).then(give);
+          void Promise.resolve(work.get(request)).then(give);
         });
         done();
       },
       handler: async (request, reply) => {
         const answer = (async () => await handler(request, reply))();
-        work.set(request, answer);
+        // Not the answer itself, which would be held beside what is sent of it.
+        work.set(request, answer.then(nothing, nothing));
         return await answer;
       },
     };
   }
 }
+
+function nothing(): void {}

@@ -16,6 +16,7 @@ import { observe } from './observe.ts';
 import { Places } from './places.ts';
 import { identify } from './tenant.ts';
 import { addUsageRoutes, type UsageRouteParts } from './usage/routes.ts';
+import { Turns } from './usage/turns.ts';
 
 /** Longer than the gateways' pools keep an idle connection: they are to be the end that closes. */
 const KEEP_ALIVE_MS = 75_000;
@@ -26,7 +27,7 @@ export interface BatchApiOptions
   extends
     Omit<FileRouteParts, keyof BatchLimits | 'usage' | 'places'>,
     Omit<BatchRouteParts, keyof BatchLimits | 'places'>,
-    Omit<UsageRouteParts, 'usage' | 'places'> {
+    Omit<UsageRouteParts, 'usage' | 'places' | 'turns'> {
   /** What keys used. */
   readonly usageRecords: UsageRouteParts['usage'];
   readonly replicaTime: UsageRouteParts['replicaTime'];
@@ -54,12 +55,13 @@ export async function createBatchApi(options: BatchApiOptions): Promise<BatchApi
   const places = {
     uploads: new Places('uploads', limits.uploads),
     downloads: new Places('downloads', limits.downloads),
-    usage: new Places('requests for usage', limits.usage, limits.answerMs),
+    usage: new Places('requests for usage', limits.usageAnswers, limits.answerMs),
     others: new Places('requests', limits.others, limits.answerMs),
   };
   addFileRoutes(app, { ...options, ...limits, places, usage: new NamespaceUsage(options.store) });
   addBatchRoutes(app, { ...options, ...limits, places });
-  addUsageRoutes(app, { ...options, places, usage: options.usageRecords });
+  const turns = new Turns('requests for usage', limits.usage, limits.usageWaitMs);
+  addUsageRoutes(app, { ...options, places, turns, usage: options.usageRecords });
   let leaving = false;
   app.addHook('onRequest', (_, { raw: response }, done) => {
     if (leaving) response.setHeader('connection', 'close');

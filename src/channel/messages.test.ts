@@ -97,6 +97,26 @@ test('what is watched, what the leader tells of it, and sealing keys arrive as t
   expect(parseHeartbeat(encode(heartbeat))).toEqual(heartbeat);
 });
 
+const linesOf = (message: Report | Heartbeat): string[] => encode(message).split(/(?<=\n)/);
+
+test('many sealing keys come in lines of as many as a peer of before takes', () => {
+  const keys = Array.from({ length: 20 }, (_, index) => ({
+    id: `key-of-${index}`,
+    madeAtMs: 1_800_000_000_000,
+    key: 'A'.repeat(43),
+  }));
+  const heartbeats = linesOf({ ...heartbeat, sealingKeys: keys }).map((line) => parseHeartbeat(line));
+  expect(heartbeats.map(({ sealingKeys }) => sealingKeys?.length)).toEqual([8, 8, 4]);
+  expect(heartbeats.flatMap(({ sealingKeys }) => sealingKeys)).toEqual(keys);
+  expect(heartbeats.map(({ live }) => live)).toEqual([undefined, undefined, heartbeat.live]);
+  const whole: Report = { ...words, more: false, deployments: [entry], sealingKeys: keys };
+  const reports = linesOf(whole).map((line) => parseReport(line));
+  expect(reports.flatMap(({ sealingKeys }) => sealingKeys)).toEqual(keys);
+  // What it says besides comes once, in the line that ends it.
+  const bare = { type: 'report', more: true, deployments: [] };
+  expect(reports).toMatchObject([bare, bare, { more: false, deployments: [{ uid: 'uid-chat' }], watch: words.watch }]);
+});
+
 test('a leader and a gateway of before, which say none of it, are understood', () => {
   expect(parseHeartbeat('{"type":"heartbeat"}')).toEqual({ type: 'heartbeat' });
   expect(parseHeartbeat('{"type":"heartbeat","live":{"watch":1,"more":false,"deployments":[],"mood":1}}')).toEqual({

@@ -25,6 +25,8 @@ export const MAX_HISTORY = 180;
 /** Sealing keys that are handed around, and those that the leader takes of one gateway; see sealing-keys.ts. */
 export const MAX_SEALING_KEYS = 32;
 export const MAX_SEALING_KEYS_OF_ONE = 8;
+/** A peer of before ends a connection on which it is told more in one line. */
+export const SEALING_KEYS_PER_LINE = 8;
 
 /** A gateway reports this often, also when there is nothing to report: silence must not look like peace. */
 export const REPORT_INTERVAL_MS = 1_000;
@@ -237,8 +239,20 @@ export function parseHeartbeat(line: string): Heartbeat {
   return parse(fromLeaderSchema, line, 'heartbeat');
 }
 
-/** Returns the line to send, with its newline. */
+/** Returns what to send, with its newline: one line, or several where there are many sealing keys. */
 export function encode(message: Hello | Report | Heartbeat): string {
+  if (message.type === 'hello' || message.sealingKeys === undefined) return toLine(message);
+  const keys = message.sealingKeys;
+  if (keys.length <= SEALING_KEYS_PER_LINE) return toLine(message);
+  const sealingKeys = keys.slice(0, SEALING_KEYS_PER_LINE);
+  const first: Report | Heartbeat =
+    message.type === 'report'
+      ? { type: 'report', more: true, deployments: [], sealingKeys }
+      : { type: 'heartbeat', sealingKeys };
+  return toLine(first) + encode({ ...message, sealingKeys: keys.slice(SEALING_KEYS_PER_LINE) });
+}
+
+function toLine(message: Hello | Report | Heartbeat): string {
   return `${JSON.stringify(message, (_, value: unknown) => (value instanceof Map ? [...value] : value))}\n`;
 }
 

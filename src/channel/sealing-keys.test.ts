@@ -92,6 +92,20 @@ test('one gateway brings only so many, and another still brings its own', () => 
   expect(held.all()).toHaveLength(MAX_SEALING_KEYS_OF_ONE + 1);
 });
 
+test('keys of one gateway that only open do not keep out the one that it seals with', () => {
+  const held = new SealingKeys();
+  const one = { podUid: 'one' };
+  // Told together, the oldest first.
+  held.add([...many('old', MAX_SEALING_KEYS_OF_ONE, 30), key('seals', 1)], one, NOW);
+  expect(held.current(NOW)?.id).toBe('seals___');
+  expect(held.all()).toHaveLength(MAX_SEALING_KEYS_OF_ONE);
+  // And where they are held already, of which none of another gives way.
+  held.add([key('theirs', 30)], { podUid: 'two' }, NOW);
+  expect(held.add([key('later', 0)], one, NOW)).toBe(true);
+  expect(idsOf(held)).toEqual(expect.arrayContaining(['seals___', 'later___', 'theirs__']));
+  expect(held.all()).toHaveLength(MAX_SEALING_KEYS_OF_ONE + 1);
+});
+
 test('gateways that sign in before a leader is there all keep what they sealed with', () => {
   const leader = new SealingKeys();
   const gateways = many('of', 8, 0).map((own) => {

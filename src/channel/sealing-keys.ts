@@ -27,21 +27,18 @@ export class SealingKeys {
 
   /**
    * Takes keys that another holds, or one that was made here; returns whether there are others than before. Of too many the
-   * own and those that are known longest stay, whatever age the others claim, and one gateway brings only so many.
+   * own and those that are known longest stay, whatever age the others claim. One gateway brings only so many, and of them
+   * those that only open give way to those that seal.
    */
   add(keys: readonly SealingKey[], source: Source, nowMs: number): boolean {
     const before = this.#held;
     const fresh = [...before.values()].filter(({ key }) => fits(key, nowMs));
-    let room = typeof source === 'string' ? Infinity : MAX_SEALING_KEYS_OF_ONE - countOf(fresh, source.podUid);
-    for (const key of keys) {
-      if (room <= 0) break;
-      if (before.has(key.id) || !fits(key, nowMs)) continue;
-      fresh.push({ key, source });
-      room -= 1;
-    }
+    const others = keys.filter((key) => !before.has(key.id) && fits(key, nowMs)).map((key) => ({ key, source }));
+    const taken = [...fresh, ...others];
+    const allowed = typeof source === 'string' ? taken : withShareOf(source.podUid, taken, nowMs);
     // Half for each, so that keys that only open leave room for one that seals.
     const left = { young: MAX_SEALING_KEYS / 2, old: MAX_SEALING_KEYS / 2 };
-    const kept = [...fresh.filter(isOwn), ...fresh.filter((one) => !isOwn(one))].filter(
+    const kept = [...allowed.filter(isOwn), ...allowed.filter((one) => !isOwn(one))].filter(
       ({ key }) => left[seals(key, nowMs) ? 'young' : 'old']-- > 0,
     );
     this.#held = new Map(kept.map((one) => [one.key.id, one]));
@@ -78,6 +75,11 @@ function isOwn({ source }: Held): boolean {
   return source === 'own';
 }
 
-function countOf(held: readonly Held[], podUid: string): number {
-  return held.filter(({ source }) => typeof source !== 'string' && source.podUid === podUid).length;
+/** Returns `held` with no more of this gateway than one may bring. */
+function withShareOf(podUid: string, held: readonly Held[], nowMs: number): Held[] {
+  const isIts = ({ source }: Held): boolean => typeof source !== 'string' && source.podUid === podUid;
+  const its = held.filter(isIts);
+  const [young, old] = [its.filter(({ key }) => seals(key, nowMs)), its.filter(({ key }) => !seals(key, nowMs))];
+  const share = new Set([...young, ...old].slice(0, MAX_SEALING_KEYS_OF_ONE));
+  return held.filter((one) => !isIts(one) || share.has(one));
 }

@@ -8,6 +8,8 @@ import { z } from 'zod';
 export const ROWS_PER_REPORT = 256;
 /** Where the batch process takes reports. */
 export const USAGE_PATH = '/internal/usage';
+/** The code of the 400 for what is no report: it would be refused for ever. Other 400s say nothing of the report. */
+export const NO_USAGE_REPORT = 'invalid_usage_report';
 
 const count = z.int().nonnegative();
 const name = z.string().regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/);

@@ -21,7 +21,7 @@ export interface GlobalOptions {
 export interface Host {
   stdout: NodeJS.WritableStream & { isTTY?: boolean; columns?: number; rows?: number };
   stderr: NodeJS.WritableStream & { isTTY?: boolean };
-  stdin: NodeJS.ReadableStream & { isTTY?: boolean; setRawMode?: (raw: boolean) => unknown };
+  stdin: NodeJS.ReadableStream & { isTTY?: boolean; fd?: number; setRawMode?: (raw: boolean) => unknown };
   env: Record<string, string | undefined>;
   now: () => Date;
   /** Aborts when the user presses Ctrl-C. */

@@ -1,7 +1,6 @@
 /** One read of the caches into a plain value; everything after it is pure until the plan is applied. */
 import {
   deployments,
-  inferenceDeployments,
   networkPolicies,
   persistentVolumeClaims,
   podDisruptionBudgets,
@@ -61,7 +60,7 @@ export const BEHIND = Symbol('behind');
 
 /**
  * Returns what is known of the deployment `ref`; undefined when it is gone or going (Kubernetes deletes its
- * children), and BEHIND while a cache lags behind our own writes, or behind the end of the resource.
+ * children), and BEHIND while a cache lags behind our own writes.
  * A child that no cache holds is read live, since caches hold only labelled objects: it may be someone else's.
  * Throws ApiError when such a read fails.
  */
@@ -112,8 +111,6 @@ export async function gather(
     find(caches.networkPolicies.get(child), networkPolicies),
     profile?.spec.modelCache?.claim ? find(cachedClaim, persistentVolumeClaims, cache) : cachedClaim,
   ]);
-  const isIncomplete = [deployment, service, disruptionBudget, networkPolicy].includes(undefined);
-  if ((isIncomplete || revisions.length === 0) && !(await isThere(resource, ref, client))) return BEHIND;
   const entry = catalogueEntry(caches, spec.model.id);
   return {
     resource,
@@ -128,15 +125,6 @@ export async function gather(
     jobs,
     jobPods: jobs.flatMap((job) => caches.pods.byIndex('job', job.metadata.uid ?? '')).toSorted(byAge),
   };
-}
-
-/**
- * Children go after their owner: those that were missing before this is asked may be so because the resource is gone, of
- * which its own watch has not told yet, as after a start. Made again they would go again.
- */
-async function isThere({ metadata }: InferenceDeployment, ref: ObjectReference, client: KubeClient): Promise<boolean> {
-  const live = await client.get(inferenceDeployments, ref);
-  return live?.metadata.uid === metadata.uid && live?.metadata.deletionTimestamp === undefined;
 }
 
 /** Where two entries of the catalogue name one model, the first by name counts: the choice must not depend on order. */

@@ -16,6 +16,7 @@ import { deletingStatus } from './deletion.ts';
 import { downloadedPercent, type LogTail } from './download-progress.ts';
 import { readLog, type EngineLogs } from './engine-logs.ts';
 import { BEHIND, gather, type Observation } from './gather.ts';
+import { isThere, makesSomething } from './owner.ts';
 import { plan, type Plan, type PlanSettings } from './plan.ts';
 import { recordScaling, recordTransition } from './record-events.ts';
 import { actedOn } from './scaling-status.ts';
@@ -29,7 +30,7 @@ import { timeAndPrice, usageOf, type AccountingContext } from './usage/accountin
 
 /** Caches usually pass an own write within milliseconds, and their event brings the key back sooner than this. */
 const BEHIND_RETRY_MS = 250;
-/** The deletion of a predecessor's child brings an event; this is for the one that was missed. */
+/** The deletion of a resource, or of a predecessor's child, brings an event; this is for the one that is late or missed. */
 const DELETION_RETRY_MS = 2_000;
 /** A kubelet that did not give a log is asked again. */
 const LOG_RETRY_MS = 2_000;
@@ -68,6 +69,19 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   // Nothing is awaited between the question and the note: two passes must not take one turn.
   const planned = plan(observation, settings, now(), context.turns.isFree(ref, hardwareProfile));
   context.turns.note(ref, hardwareProfile, planned.template?.standing ?? 'none');
+  if (makesSomething(planned, observation) && !(await isThere(observation, context.client))) {
+    return { requeueAfterMs: DELETION_RETRY_MS, untried: true };
+  }
+  return await carryOut(ref, planned, observation, context);
+}
+
+async function carryOut(
+  ref: ObjectReference,
+  planned: Plan,
+  observation: Observation,
+  context: ReconcileContext,
+): Promise<ProcessResult> {
+  const { settings, now } = context;
   const decision = decisionOn(observation, context);
   let failure: unknown;
   let drainMs: number | undefined;
@@ -104,6 +118,7 @@ export async function reconcile(ref: ObjectReference, context: ReconcileContext)
   );
   await writeStatus(observation.resource, status, context);
   if (failure) throw failure;
+  if (accounts.failure !== undefined) throw accounts.failure;
   return nextPass(planned, [
     ...(traffic.unsettled ? [DISPLAY_INTERVAL_MS] : []),
     ...accounts.lookAgainMs,
@@ -136,14 +151,16 @@ async function noteDeletion(ref: ObjectReference, context: ReconcileContext): Pr
   const pods = replicas.byIndex('deployment', `${namespace}/${uid}`);
   const { hardwareProfile: name } = effectiveSpec(resource.spec);
   const profile = hardwareProfiles.get({ namespace: context.settings.namespace, name });
-  const usage = await usageOf(resource, pods, context);
+  const { usage, failure } = await usageOf(resource, pods, context);
   const status = deletingStatus({ resource, profile, pods, usage }, context.now());
   try {
     await writeStatus(resource, status, context);
   } catch (error) {
     // It has gone meanwhile.
     if (!isNotFound(error) && !isConflict(error)) throw error;
+    return {};
   }
+  if (failure !== undefined) throw failure;
   return {};
 }
 

@@ -90,7 +90,7 @@ describe('list', () => {
     await cells.first().waitFor();
     const texts = await cells.allInnerTexts();
     expect(texts.map((text) => text.replaceAll(/\s+/g, ' ').trim())).toEqual([
-      'Serving Serving gpu.a100',
+      'Serving gpu.a100',
       '2/2 1–4',
       '12',
       '3.6 s 5 s',

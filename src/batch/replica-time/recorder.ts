@@ -7,12 +7,14 @@ import type { Logger } from '../../kube/types.ts';
 import type { ClockWatch } from '../clock-watch.ts';
 import type { ReplicaTimeRecords } from './records.ts';
 import { ReplicaTimeSums, type ReplicaTimeRange, type ReplicaTimeRow } from './rows.ts';
-import { firstSnapshot, latest, snapshotOf, type Snapshot } from './snapshots.ts';
+import { firstSnapshot, latest, snapshotOf, type CountedDeployment, type Snapshot } from './snapshots.ts';
 
 const HOUR_SECONDS = 3_600;
 const DAY_SECONDS = 86_400;
-/** What could not be written is tried again, and a new hour is looked for. */
+/** What could not be written is tried again, and a new hour or namespace is looked for. */
 const TICK_MS = 60_000;
+/** Deployments that have gone and whose last sums wait for the store, some KB each. */
+const MOST_GONE = 10_000;
 
 export interface RecorderOptions {
   readonly deployments: Pick<Informer<InferenceDeployment>, 'list' | 'onChange'>;
@@ -24,12 +26,24 @@ export interface RecorderOptions {
   readonly logger: Logger;
 }
 
+interface AnsweredRange extends ReplicaTimeRange {
+  readonly mostBytes: number;
+  readonly signal: AbortSignal;
+}
+
 /** What is known of the deployments of a namespace. */
 interface Known {
   /** Whoever was created from then on (Unix seconds) and has no snapshot has not been seen before. */
   readonly from: number;
   /** The last snapshot of each by UID, and whether it is kept or on its way. */
   readonly last: Map<string, { snapshot: Snapshot; kept: boolean }>;
+  /** In which the sums of all were taken last. */
+  hour?: number;
+}
+
+interface Gone {
+  readonly deployment: CountedDeployment;
+  readonly at: number;
 }
 
 export class ReplicaTimeRecorder {
@@ -40,20 +54,22 @@ export class ReplicaTimeRecorder {
   /** What is to be written, by namespace and day. */
   readonly #pending = new Map<string, Map<number, Snapshot[]>>();
   /** Those that have gone and whose last sums are not taken yet, and when that was. */
-  readonly #gone: { deployment: InferenceDeployment; at: number }[] = [];
+  readonly #gone = new Set<Gone>();
+  /** Where it has not begun. */
+  #takingGone: Promise<void> | undefined;
   /** One after the other: each reads an object and writes it again. */
   #work: Promise<void> = Promise.resolve();
   #running: Promise<void> = Promise.resolve();
-  /** Of the last sums that were taken. */
+  /** Of the last tick that took sums. */
   #hour: number | undefined;
 
   constructor(options: RecorderOptions) {
     this.#options = options;
-    options.deployments.onChange(({ type, object: deployment }) => {
+    options.deployments.onChange(({ type, object: { metadata, status } }) => {
       // What is kept already must do where nobody knows when it went.
       if (type !== 'deleted' || !options.clock.isSteady()) return;
-      this.#gone.push({ deployment, at: this.#seconds() });
-      void this.#queue(async () => await this.#takeGone());
+      this.#addGone({ deployment: { metadata, ...(status && { status }) }, at: this.#seconds() });
+      void this.#queueGone();
     });
   }
 
@@ -69,15 +85,17 @@ export class ReplicaTimeRecorder {
   }
 
   /**
-   * Takes the sums if an hour has begun since the last time, or nothing was taken yet, and writes what is to be written.
+   * Takes the sums of each namespace if an hour has begun since the last time, or nothing was taken yet, and writes what is
+   * to be written.
    * Nothing is taken while the clock is not to be believed: sums of a time to come would stay.
    */
   async tick(): Promise<void> {
     const hour = Math.floor(this.#seconds() / HOUR_SECONDS);
     if (this.#options.clock.isSteady()) {
-      if (this.#gone.length > 0) await this.#queue(async () => await this.#takeGone());
-      if (hour !== this.#hour) {
-        await this.#queue(async () => await this.#takeAll(hour));
+      if (this.#gone.size > 0) await this.#queueGone();
+      const hasBegun = hour !== this.#hour;
+      await this.#queue(async () => await this.#takeAll(hour));
+      if (hasBegun) {
         await this.#queue(async () => await this.#options.records.tidy(this.#seconds(), this.#stop.signal));
       }
     }
@@ -86,9 +104,9 @@ export class ReplicaTimeRecorder {
 
   /**
    * Returns time and cost of the namespace's deployments by bucket, from `start` to `end` (Unix seconds) or until now.
-   * Throws StoreUnavailable, and TooMuchUsage beyond `mostRows` or `mostBytes` that are read.
+   * Throws StoreUnavailable, TooMuchUsage beyond `mostRows` or `mostBytes` of one day, and the signal's reason.
    */
-  async rows(namespace: string, range: ReplicaTimeRange & { readonly mostBytes: number }): Promise<ReplicaTimeRow[]> {
+  async rows(namespace: string, range: AnsweredRange): Promise<ReplicaTimeRow[]> {
     const { clock, deployments, records } = this.#options;
     const now = this.#seconds();
     // Before the store is read: what is written meanwhile is in neither otherwise.
@@ -114,33 +132,76 @@ export class ReplicaTimeRecorder {
     }
   }
 
-  /** Takes the sums of all at the beginning of the hour; where that fails, the next tick does. */
+  /** Those that go together are taken together. */
+  async #queueGone(): Promise<void> {
+    this.#takingGone ??= this.#queue(async () => {
+      this.#takingGone = undefined;
+      await this.#takeGone();
+    });
+    await this.#takingGone;
+  }
+
+  #addGone(gone: Gone): void {
+    this.#gone.add(gone);
+    const [oldest] = this.#gone;
+    if (oldest === undefined || this.#gone.size <= MOST_GONE) return;
+    this.#gone.delete(oldest);
+    const { namespace, name } = oldest.deployment.metadata;
+    this.#options.logger.error({ namespace, name }, 'the last time of a deployment that was deleted is lost');
+  }
+
+  /**
+   * Takes the sums of all at the beginning of the hour, and now of namespaces that have come since, or whose turn failed.
+   */
   async #takeAll(hour: number): Promise<void> {
-    if (this.#hour !== undefined && hour < this.#hour) {
-      // What was taken ahead of time is to be passed over here as well as by whoever reads it.
-      await this.#flush();
-      this.#known.clear();
-    }
-    // The first may be at any time: what was before is not to be spread over what comes.
-    const at = this.#hour === undefined ? this.#seconds() : hour * HOUR_SECONDS;
+    const at = this.#hour === undefined || this.#hour === hour ? this.#seconds() : hour * HOUR_SECONDS;
     const present = this.#options.deployments.list();
-    for (const deployment of present) await this.#take(deployment, at);
+    for (const [namespace, deployments] of Map.groupBy(present, ({ metadata }) => metadata.namespace ?? '')) {
+      const taken = this.#known.get(namespace)?.hour;
+      if (taken === hour) continue;
+      await this.#tryFor(namespace, async () => {
+        if (taken !== undefined && hour < taken) {
+          // What was taken ahead of time is to be passed over here as well as by whoever reads it.
+          await this.#write(namespace);
+          this.#known.delete(namespace);
+        }
+        const known = await this.#knownOf(namespace, at);
+        for (const deployment of deployments) this.#take(known, deployment, at);
+        known.hour = hour;
+      });
+    }
     this.#hour = hour;
-    if (this.#gone.length === 0) this.#forgetAllBut(new Set(present.map(({ metadata: { uid = '' } }) => uid)));
+    const gone = [...this.#gone].map(({ deployment }) => deployment);
+    this.#forgetAllBut(new Set([...present, ...gone].map(({ metadata: { uid = '' } }) => uid)));
     await this.#flush();
   }
 
   async #takeGone(): Promise<void> {
-    for (let next = this.#gone[0]; next !== undefined; next = this.#gone[0]) {
-      await this.#take(next.deployment, next.at);
-      this.#gone.shift();
+    const failed = new Set<string>();
+    for (const gone of this.#gone) {
+      const { deployment, at } = gone;
+      const { namespace = '' } = deployment.metadata;
+      if (failed.has(namespace)) continue;
+      const isTaken = await this.#tryFor(namespace, async () => {
+        const known = await this.#knownOf(namespace, at);
+        this.#beginDay(namespace, known, dayOf(at));
+        this.#take(known, deployment, at);
+      });
+      if (isTaken) this.#gone.delete(gone);
+      else failed.add(namespace);
     }
     await this.#flush();
   }
 
-  async #take(deployment: InferenceDeployment, at: number): Promise<void> {
+  /** Nobody looks behind a day that has any snapshots: one that had this one alone would end what is known of the others. */
+  #beginDay(namespace: string, known: Known, day: number): void {
+    if ([...known.last.values()].some(({ snapshot }) => dayOf(snapshot.at) >= day)) return;
+    const at = Math.min(this.#seconds(), (day + 1) * DAY_SECONDS - 1);
+    for (const deployment of this.#options.deployments.list(namespace)) this.#take(known, deployment, at);
+  }
+
+  #take(known: Known, deployment: CountedDeployment, at: number): void {
     const { namespace = '', uid = '' } = deployment.metadata;
-    const known = await this.#knownOf(namespace, at);
     const earlier = known.last.get(uid);
     const before = earlier?.snapshot ?? firstSnapshot(deployment, at, known.from);
     const snapshot = snapshotOf(deployment, before, at);
@@ -153,7 +214,9 @@ export class ReplicaTimeRecorder {
     const added = hasRun && earlier?.kept !== true ? [before, snapshot] : [snapshot];
     const ofNamespace = this.#pending.get(namespace) ?? new Map<number, Snapshot[]>();
     this.#pending.set(namespace, ofNamespace);
-    ofNamespace.set(dayOf(snapshot.at), [...(ofNamespace.get(dayOf(snapshot.at)) ?? []), ...added]);
+    const ofDay = ofNamespace.get(dayOf(snapshot.at)) ?? [];
+    ofNamespace.set(dayOf(snapshot.at), ofDay);
+    ofDay.push(...added);
   }
 
   #forgetAllBut(uids: ReadonlySet<string>): void {
@@ -170,29 +233,48 @@ export class ReplicaTimeRecorder {
     const yesterday = at - DAY_SECONDS;
     const from = newest === 0 ? yesterday : Math.min(yesterday, dayOf(newest) * DAY_SECONDS);
     const last = new Map([...read].map(([uid, snapshot]) => [uid, { snapshot, kept: true }]));
-    this.#known.set(namespace, { from, last });
-    return { from, last };
+    const begun = { from, last };
+    this.#known.set(namespace, begun);
+    return begun;
   }
 
   async #flush(): Promise<void> {
-    for (const [namespace, days] of this.#pending) {
-      for (const [day, snapshots] of days) {
-        await this.#options.records.add(namespace, day * DAY_SECONDS, snapshots);
-        days.delete(day);
-      }
-      this.#pending.delete(namespace);
+    for (const namespace of this.#pending.keys()) {
+      await this.#tryFor(namespace, async () => await this.#write(namespace));
+    }
+  }
+
+  async #write(namespace: string): Promise<void> {
+    const days = this.#pending.get(namespace) ?? [];
+    for (const [day, snapshots] of days) {
+      await this.#options.records.add(namespace, { at: day * DAY_SECONDS, now: this.#seconds() }, snapshots);
+      this.#pending.get(namespace)?.delete(day);
+    }
+    this.#pending.delete(namespace);
+  }
+
+  /** What fails for one namespace holds up no other; the next tick tries it again. Returns false where it failed. */
+  async #tryFor(namespace: string, work: () => Promise<void>): Promise<boolean> {
+    try {
+      await work();
+      return true;
+    } catch (error) {
+      if (this.#stop.signal.aborted) throw error;
+      this.#warn(error, { namespace });
+      return false;
     }
   }
 
   async #queue(work: () => Promise<void>): Promise<void> {
     this.#work = this.#work.then(work).catch((error: unknown) => {
-      if (this.#stop.signal.aborted) return;
-      this.#options.logger.warn(
-        { error: describeError(error) },
-        'the time of replicas could not be kept; it is tried again',
-      );
+      if (!this.#stop.signal.aborted) this.#warn(error);
     });
     await this.#work;
+  }
+
+  #warn(error: unknown, where: { namespace?: string } = {}): void {
+    const told = { ...where, error: describeError(error) };
+    this.#options.logger.warn(told, 'the time of replicas could not be kept; it is tried again');
   }
 
   #seconds(): number {

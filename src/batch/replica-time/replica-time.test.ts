@@ -17,15 +17,21 @@ function nothing(): void {}
 class WeakStore extends MemoryStore {
   isDown = false;
   isUnreadable = false;
+  /** A namespace of which nothing is read or written. */
+  broken: string | undefined;
 
   override async put(...parameters: Parameters<MemoryStore['put']>): Promise<number> {
-    if (this.isDown) throw new StoreUnavailable('down');
+    if (this.isDown || this.#isBroken(parameters[0])) throw new StoreUnavailable('down');
     return await super.put(...parameters);
   }
 
   override list(...parameters: Parameters<MemoryStore['list']>): AsyncGenerator<StoredObject> {
-    if (this.isUnreadable) throw new StoreUnavailable('down');
+    if (this.isUnreadable || this.#isBroken(parameters[0])) throw new StoreUnavailable('down');
     return super.list(...parameters);
+  }
+
+  #isBroken(key: string): boolean {
+    return this.broken !== undefined && key.startsWith(`replica-time/${this.broken}/`);
   }
 }
 
@@ -54,7 +60,7 @@ function start(writer = 'a'): void {
 function startedBy(writer: string): ReplicaTimeRecorder {
   return new ReplicaTimeRecorder({
     deployments: {
-      list: (namespace) => deployments.filter(({ metadata }) => metadata.namespace === (namespace ?? 'team-a')),
+      list: (namespace) => deployments.filter(({ metadata }) => [undefined, metadata.namespace].includes(namespace)),
       onChange: (listener) => void listeners.push(listener),
     },
     records: new ReplicaTimeRecords(store, silent, writer),
@@ -65,11 +71,17 @@ function startedBy(writer: string): ReplicaTimeRecorder {
 }
 
 /** One whose replicas, each with two accelerators at 1.50, have had these sums at `asOf`. */
-function deployment(asOf: number, replicaSeconds: number, running: number, name = 'chat'): InferenceDeployment {
+function deployment(
+  asOf: number,
+  replicaSeconds: number,
+  running: number,
+  name = 'chat',
+  namespace = 'team-a',
+): InferenceDeployment {
   return {
     metadata: {
       name,
-      namespace: 'team-a',
+      namespace,
       uid: `uid-${name}`,
       creationTimestamp: new Date(DAY * 1_000).toISOString(),
     },
@@ -93,7 +105,8 @@ async function tickAt(seconds: number): Promise<void> {
 }
 
 function range(begin: number, end: number) {
-  return { start: DAY + begin, end: DAY + end, bucketSeconds: HOUR, mostRows: 1_000, mostBytes: 100_000 };
+  const { signal } = new AbortController();
+  return { start: DAY + begin, end: DAY + end, bucketSeconds: HOUR, mostRows: 1_000, mostBytes: 100_000, signal };
 }
 
 /** Tells the process that they have gone. */
@@ -271,6 +284,76 @@ describe('by the hour', () => {
     expect(await hours(2 * HOUR)).toEqual(['chat 0: 1800 3600 1.50']);
   });
 
+  test('a namespace that cannot be read or written keeps no other from being kept', async () => {
+    const lost = deployment(0, 0, 1, 'lost', 'broken');
+    store.broken = 'broken';
+    deployments = [lost, deployment(0, 0, 1)];
+    await tickAt(0);
+    await tickAt(HOUR);
+    await remove([lost]);
+    now = HOUR + 1_800;
+    await remove(deployments);
+    start();
+    expect(await hours()).toEqual(['chat 0: 3600 7200 3.00', 'chat 1: 1800 3600 1.50']);
+  });
+
+  test('a namespace that could not be written is when it can be, and the others are not taken again', async () => {
+    deployments = [deployment(0, 0, 1, 'other', 'broken'), deployment(0, 0, 1)];
+    await tickAt(0);
+    store.broken = 'broken';
+    await tickAt(HOUR);
+    const kept = [...store.objects.values()].map(({ content }) => String(content));
+    await tickAt(HOUR + 60);
+    expect([...store.objects.values()].map(({ content }) => String(content))).toEqual(kept);
+    store.broken = undefined;
+    await tickAt(HOUR + 120);
+    start();
+    deployments = [];
+    expect(await recorder.rows('broken', range(0, HOUR))).toMatchObject([{ replicaSeconds: 3_600 }]);
+  });
+
+  test('the first deployment of a namespace is seen before the next hour', async () => {
+    await tickAt(5);
+    deployments = [deployment(600, 0, 1)];
+    await tickAt(660);
+    now = 1_200;
+    expect(await hours()).toEqual(['chat 0: 600 1200 0.50']);
+  });
+
+  test('a deployment that is deleted as a day begins takes nothing from what is known of others', async () => {
+    deployments = [deployment(0, 0, 1), deployment(0, 0, 1, 'gone')];
+    for (let hour = 0; hour < 24; hour += 1) await tickAt(hour * HOUR);
+    now = 24 * HOUR;
+    await remove(deployments.slice(1));
+    start('b');
+    await tickAt(24 * HOUR + 60);
+    await tickAt(25 * HOUR);
+    const ofDay = ['chat 24: 3600 7200 3.00'];
+    expect(await hoursOfChat(24 * HOUR, 25 * HOUR)).toEqual(ofDay);
+    start('c');
+    await tickAt(72 * HOUR);
+    expect(await hoursOfChat(23 * HOUR, 25 * HOUR)).toEqual(['chat 23: 3600 7200 3.00', ...ofDay]);
+    const costs = (await recorder.rows('team-a', range(0, 72 * HOUR))).map(({ cost }) => cost['EUR'] ?? 0);
+    expect(costs.reduce((sum, cost) => sum + cost, 0)).toBeCloseTo((72 + 24) * 3, 6);
+  });
+
+  test('of deployments that go while the store is away no more are remembered than fit', async () => {
+    deployments = [deployment(0, 0, 1, 'first'), deployment(0, 0, 1, 'second')];
+    await tickAt(5);
+    const gone = deployments;
+    start();
+    store.isUnreadable = true;
+    now = 1_800;
+    await remove([...gone, ...Array.from({ length: 9_999 }, (_, at) => deployment(0, 0, 0, `other-${at}`))]);
+    store.isUnreadable = false;
+    await tickAt(HOUR);
+    const rows = await recorder.rows('team-a', { ...range(0, HOUR), mostRows: 20_000, mostBytes: 1e7 });
+    expect(rows).toMatchObject([
+      { deployment: 'first', replicaSeconds: 5 },
+      { deployment: 'second', replicaSeconds: 1_800 },
+    ]);
+  });
+
   test('an hour of which the store could not be asked is taken when it can be', async () => {
     deployments = [deployment(0, 0, 1)];
     await tickAt(5);
@@ -337,6 +420,14 @@ describe('by the hour', () => {
     await expect(most({ mostRows: 23 })).rejects.toThrow(TooMuchUsage);
     await expect(most({ mostBytes: 10 })).rejects.toThrow(TooMuchUsage);
     await expect(most({ mostRows: 24 })).resolves.toHaveLength(24);
+  });
+
+  test('of many days is answered though they have more bytes than are held at a time', async () => {
+    deployments = [deployment(0, 0, 1)];
+    for (let hour = 0; hour <= 96; hour += 1) await tickAt(hour * HOUR);
+    const sizes = [...store.objects.values()].map(({ content }) => content.length);
+    const days = { ...range(0, 96 * HOUR), mostBytes: Math.max(...sizes) };
+    expect(await recorder.rows('team-a', days)).toHaveLength(96);
   });
 
   test('is kept for 400 days', async () => {

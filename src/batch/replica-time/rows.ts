@@ -35,12 +35,15 @@ export class ReplicaTimeSums {
     this.#range = range;
   }
 
-  /** Throws TooMuchUsage where there come to be more than `mostRows`. */
+  /** Throws TooMuchUsage where there come to be more than `mostRows`, or as many deployments. */
   add(snapshots: readonly Snapshot[]): void {
     for (const snapshot of merged(snapshots)) {
       const before = this.#last.get(snapshot.uid);
-      if (before === undefined) this.#last.set(snapshot.uid, snapshot);
-      else if (snapshot.at >= before.at) {
+      if (before === undefined) {
+        // Those that never ran have no row, but are held, too.
+        if (this.#last.size >= this.#range.mostRows) throw new TooMuchUsage();
+        this.#last.set(snapshot.uid, snapshot);
+      } else if (snapshot.at >= before.at) {
         const after = raised(snapshot, before);
         this.#addSpan(before, after);
         this.#last.set(snapshot.uid, after);

@@ -23,6 +23,9 @@ const snapshotSchema = z.object({
 
 export type Snapshot = z.output<typeof snapshotSchema>;
 
+/** What of a deployment tells of its time. */
+export type CountedDeployment = Pick<InferenceDeployment, 'metadata' | 'status'>;
+
 /** What an object holds; others are not ours. */
 export const snapshotsSchema = z.object({ snapshots: z.array(snapshotSchema) });
 
@@ -31,7 +34,7 @@ export const snapshotsSchema = z.object({ snapshots: z.array(snapshotSchema) });
  * and else its sums at `now` (both in Unix seconds). Nobody knows when those came about, nor what they cost.
  */
 export function firstSnapshot(
-  { metadata: { creationTimestamp = '', name, uid = '' }, status }: InferenceDeployment,
+  { metadata: { creationTimestamp = '', name, uid = '' }, status }: CountedDeployment,
   now: number,
   knownFrom: number,
 ): Snapshot {
@@ -46,11 +49,7 @@ export function firstSnapshot(
  * costs what an accelerator costs now, or did when that was last known; replicas without any count as one. Sums do not go
  * back: an end that became known late is made up for by what comes.
  */
-export function snapshotOf(
-  { metadata: { name }, status }: InferenceDeployment,
-  before: Snapshot,
-  now: number,
-): Snapshot {
+export function snapshotOf({ metadata: { name }, status }: CountedDeployment, before: Snapshot, now: number): Snapshot {
   // A clock that was set back must not put what comes before what was.
   const at = Math.max(now, before.at);
   const totals = totalsAt(status?.usage ?? {}, at);

@@ -1,5 +1,6 @@
 /** The rows that GET /usage answers. */
-import type { UsagePart } from '../../channel/usage-report.ts';
+import type { UsagePart, UsageRow } from '../../channel/usage-report.ts';
+import { TooMuchUsage } from '../too-much-usage.ts';
 
 export type Bucket = 'hour' | 'day';
 
@@ -29,18 +30,22 @@ export interface UsageObject {
 /** The length of a bucket. */
 export const BUCKET_SECONDS: Record<Bucket, number> = { hour: 3600, day: 86_400 };
 
-/** Returns the sums of what the keys of `namespace` used, in the order of their time, deployment and key. */
-export function usageRows(namespace: string, parts: Iterable<UsagePart>, grouping: Grouping): UsageObject[] {
-  const sums = new Map<string, UsageObject>();
-  for (const { hour, rows } of parts) {
-    const start = hour - (hour % BUCKET_SECONDS[grouping.bucket]);
+/** Adds up what the keys of a namespace used. */
+export class UsageSums {
+  readonly #namespace: string;
+  readonly #grouping: Grouping & { readonly mostRows: number };
+  readonly #sums = new Map<string, UsageObject>();
+
+  constructor(namespace: string, grouping: Grouping & { readonly mostRows: number }) {
+    this.#namespace = namespace;
+    this.#grouping = grouping;
+  }
+
+  /** Throws TooMuchUsage where there come to be more than `mostRows`. */
+  add({ hour, rows }: UsagePart): void {
+    const start = hour - (hour % BUCKET_SECONDS[this.#grouping.bucket]);
     for (const row of rows) {
-      const named = row.namespace === namespace ? row.deployment : `${row.namespace}/${row.deployment}`;
-      const deployment = grouping.byDeployment ? named : null;
-      const key = grouping.byKey ? row.key : null;
-      const id = `${start} ${deployment} ${key}`;
-      const sum = sums.get(id) ?? unusedRow(start, deployment, key);
-      sums.set(id, sum);
+      const sum = this.#sum(start, row);
       sum.requests += row.requests;
       sum.failed_requests += row.failedRequests;
       sum.answered_requests += row.answeredRequests;
@@ -51,9 +56,27 @@ export function usageRows(namespace: string, parts: Iterable<UsagePart>, groupin
       sum.latency_ms_sum += row.latencyMs;
     }
   }
-  return [...sums.values()].toSorted(
-    (a, b) => a.start - b.start || compare(a.deployment, b.deployment) || compare(a.key, b.key),
-  );
+
+  /** Returns the sums in the order of their time, deployment and key. */
+  rows(): UsageObject[] {
+    return [...this.#sums.values()].toSorted(
+      (a, b) => a.start - b.start || compare(a.deployment, b.deployment) || compare(a.key, b.key),
+    );
+  }
+
+  #sum(start: number, row: UsageRow): UsageObject {
+    const { byDeployment, byKey, mostRows } = this.#grouping;
+    const named = row.namespace === this.#namespace ? row.deployment : `${row.namespace}/${row.deployment}`;
+    const deployment = byDeployment ? named : null;
+    const key = byKey ? row.key : null;
+    const id = `${start} ${deployment} ${key}`;
+    const known = this.#sums.get(id);
+    if (known !== undefined) return known;
+    if (this.#sums.size >= mostRows) throw new TooMuchUsage();
+    const sum = unusedRow(start, deployment, key);
+    this.#sums.set(id, sum);
+    return sum;
+  }
 }
 
 /** Returns a row in which nothing was used. */

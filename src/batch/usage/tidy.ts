@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { UsagePart } from '../../channel/usage-report.ts';
 import type { ObjectStore, StoredObject } from '../../store/object-store.ts';
+import { mergeGroups } from '../merge-groups.ts';
 import { latestParts } from './latest-parts.ts';
 import { dayOf, endOfDay, mergedKey, USAGE_ROOT } from './usage-keys.ts';
 import { encodeParts, type UsageRecords } from './usage-records.ts';
@@ -10,8 +11,6 @@ import { encodeParts, type UsageRecords } from './usage-records.ts';
 export const KEPT_MS = 400 * 86_400_000;
 /** From the end of a day until its objects are merged: nearly all of what comes late has come. */
 const MERGE_AFTER_MS = 2 * 3_600_000;
-/** What is merged into one object; a day may have several. */
-const MERGED_BYTES = 4 * 1024 * 1024;
 
 export interface Tidied {
   readonly merged: number;
@@ -73,7 +72,7 @@ async function mergeDay(
 ): Promise<number> {
   const [, namespace = '', day = dayOf(nowMs)] = prefix.split('/');
   let merged = 0;
-  for (const group of groups(objects)) {
+  for (const group of mergeGroups(objects)) {
     const parts: UsagePart[] = [];
     const keys: string[] = [];
     for (const { key } of group) {
@@ -91,20 +90,4 @@ async function mergeDay(
     merged += keys.length;
   }
   return merged;
-}
-
-/** Yields objects that fit into one, in order; those that are large already are left alone. */
-function* groups(objects: readonly StoredObject[]): Generator<StoredObject[]> {
-  let group: StoredObject[] = [];
-  let bytes = 0;
-  for (const object of objects) {
-    if (object.bytes > MERGED_BYTES / 2) continue;
-    if (bytes + object.bytes > MERGED_BYTES) {
-      yield group;
-      [group, bytes] = [[], 0];
-    }
-    group.push(object);
-    bytes += object.bytes;
-  }
-  if (group.length > 1) yield group;
 }

@@ -14,6 +14,14 @@ const MOST_TRIES = 5;
 
 const STORED = z.object({ parts: z.array(usagePart) });
 
+interface ReadRange {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Of one day. */
+  readonly mostBytes: number;
+  readonly signal: AbortSignal;
+}
+
 /** All methods throw StoreUnavailable as the store does. */
 export class UsageRecords {
   readonly #store: ObjectStore;
@@ -36,22 +44,15 @@ export class UsageRecords {
   }
 
   /**
-   * Returns the parts of the hours that begin from `fromMs` to before `toMs` (Unix milliseconds), each once. Throws
-   * TooMuchUsage where the objects of these days have more than `mostBytes`.
+   * Yields, day by day, the parts of the hours that begin from `fromMs` to before `toMs` (Unix milliseconds), each once: all
+   * revisions of a part are of one day. Throws TooMuchUsage where the objects of a day have more than `mostBytes`, and the
+   * signal's reason.
    */
-  async read(
-    namespace: string,
-    { fromMs, toMs, mostBytes }: { fromMs: number; toMs: number; mostBytes: number },
-  ): Promise<UsagePart[]> {
-    let known: ReadonlyMap<string, UsagePart[]> = new Map();
-    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
-      const { isWhole, read } = await this.#readOnce(namespace, { fromMs, toMs, mostBytes }, known);
-      known = read;
-      if (isWhole) {
-        return latestParts([...read.values()].flat()).filter(({ hour }) => hour * 1000 >= fromMs && hour * 1000 < toMs);
-      }
+  async *read(namespace: string, { fromMs, toMs, mostBytes, signal }: ReadRange): AsyncGenerator<UsagePart[]> {
+    for (const [prefix, keys] of await this.#days(namespace, { fromMs, toMs, mostBytes, signal })) {
+      const parts = await this.#readDay(prefix, keys, { mostBytes, signal });
+      yield parts.filter(({ hour }) => hour * 1000 >= fromMs && hour * 1000 < toMs);
     }
-    throw new StoreUnavailable('What was used changes faster than it is read.');
   }
 
   /** Returns the parts of an object; undefined where there is none, or it has another form, which is logged. */
@@ -67,24 +68,61 @@ export class UsageRecords {
     }
   }
 
-  /** Returns the parts by object, which are not all where one went away after it was listed; no object changes. */
-  async #readOnce(
-    namespace: string,
-    { fromMs, toMs, mostBytes }: { fromMs: number; toMs: number; mostBytes: number },
-    known: ReadonlyMap<string, UsagePart[]>,
-  ): Promise<{ isWhole: boolean; read: Map<string, UsagePart[]> }> {
-    const keys: string[] = [];
+  /** Returns the keys of each day by what they begin with, in the order of time, by one listing. */
+  async #days(namespace: string, { fromMs, toMs, mostBytes, signal }: ReadRange): Promise<Map<string, string[]>> {
+    const days = new Map<string, string[]>();
     let bytes = 0;
     const prefix = usagePrefix(namespace);
     const last = `${prefix}${dayOf(toMs - 1)}/`;
-    for await (const object of this.#store.list(prefix, { after: `${prefix}${dayOf(fromMs)}` })) {
+    for await (const object of this.#store.list(prefix, { after: `${prefix}${dayOf(fromMs)}`, signal })) {
       if (object.key > last && !object.key.startsWith(last)) break;
+      const day = object.key.slice(0, object.key.lastIndexOf('/') + 1);
+      const keys = days.get(day) ?? [];
+      bytes = keys.length === 0 ? object.bytes : bytes + object.bytes;
+      if (bytes > mostBytes) throw new TooMuchUsage();
+      keys.push(object.key);
+      days.set(day, keys);
+    }
+    return days;
+  }
+
+  /** Where an object went away after it was listed the day is listed again. */
+  async #readDay(
+    prefix: string,
+    listed: readonly string[],
+    { mostBytes, signal }: Pick<ReadRange, 'mostBytes' | 'signal'>,
+  ): Promise<UsagePart[]> {
+    let keys = listed;
+    let known: ReadonlyMap<string, UsagePart[]> = new Map();
+    for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+      if (tries > 0) keys = await this.#keysOf(prefix, { mostBytes, signal });
+      const { isWhole, read } = await this.#readOnce(keys, known, signal);
+      known = read;
+      if (isWhole) return latestParts([...read.values()].flat());
+    }
+    throw new StoreUnavailable('What was used changes faster than it is read.');
+  }
+
+  async #keysOf(prefix: string, { mostBytes, signal }: Pick<ReadRange, 'mostBytes' | 'signal'>): Promise<string[]> {
+    const keys: string[] = [];
+    let bytes = 0;
+    for await (const object of this.#store.list(prefix, { signal })) {
       bytes += object.bytes;
       if (bytes > mostBytes) throw new TooMuchUsage();
       keys.push(object.key);
     }
+    return keys;
+  }
+
+  /** Returns the parts by object, which are not all where one went away after it was listed; no object changes. */
+  async #readOnce(
+    keys: readonly string[],
+    known: ReadonlyMap<string, UsagePart[]>,
+    signal: AbortSignal,
+  ): Promise<{ isWhole: boolean; read: Map<string, UsagePart[]> }> {
     const read = new Map<string, UsagePart[]>();
     for (let start = 0; start < keys.length; start += READ_TOGETHER) {
+      signal.throwIfAborted();
       const some = keys.slice(start, start + READ_TOGETHER);
       const parts = await Promise.all(some.map(async (key) => known.get(key) ?? (await this.partsOf(key))));
       for (const [index, key] of some.entries()) {

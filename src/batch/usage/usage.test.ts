@@ -11,6 +11,8 @@ const NOW = Date.UTC(2026, 10, 26, 5, 30) / 1000;
 const HOUR = NOW - (NOW % 3600);
 
 let api: RunningBatchApi;
+/** Of the last that was told. */
+let answer: string;
 let failPut: 'before' | 'after' | undefined;
 let replicaTime: ReplicaTimeRow[];
 
@@ -76,7 +78,7 @@ async function tell(body: unknown): Promise<number> {
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   });
-  await response.arrayBuffer();
+  answer = await response.text();
   return response.status;
 }
 
@@ -198,6 +200,7 @@ describe('what is told', () => {
     let asking = 0;
     await api.close();
     api = await startBatchApi({
+      limits: { usageWaitMs: 10 },
       replicaTime: {
         rows: async () => {
           asking += 1;
@@ -233,6 +236,7 @@ describe('what is told', () => {
     ['too many rows', { ...report(), rows: Array.from({ length: 257 }, () => report().rows[0]) }],
   ])('is refused where it is %s', async (_, body) => {
     expect(await tell(body)).toBe(400);
+    expect(JSON.parse(answer)).toMatchObject({ error: { code: 'invalid_usage_report' } });
     expect(await requests()).toBe(0);
   });
 });
@@ -246,6 +250,19 @@ describe('a question', () => {
     expect(await requests(`?start=${HOUR - 7200}&end=${HOUR}`)).toBe(0);
     expect(await requests(`?start=${HOUR + 3600}&end=${HOUR + 7200}`)).toBe(0);
     expect(await requests(`?start=${NOW - 400 * DAY}&end=${NOW}`)).toBe(1);
+  });
+
+  test('of many days is answered though they have more bytes than are held at a time', async () => {
+    const [row] = report().rows;
+    const rows = Array.from({ length: 256 }, (_, at) => ({ ...row, key: `key-${at}-${'x'.repeat(180)}` }));
+    for (let day = 0; day < 5; day += 1) {
+      for (let part = 0; part < 40; part += 1) {
+        expect(await tell({ ...report({ part: `${day}-${part}`, hour: HOUR - day * DAY }), rows })).toBe(204);
+      }
+    }
+    const { data } = await ask();
+    expect(data).toHaveLength(5 * 256);
+    expect(data[0]).toMatchObject({ requests: 40 });
   });
 
   test.each([

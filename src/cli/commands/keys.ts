@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import type { GatewayOptions } from '../gateway/access.ts';
 import type { CreateKeyOptions, RevokeKeyOptions } from '../gateway/keys.ts';
 import { list } from '../gateway/option-values.ts';
 import type { CommandDefinition, Run } from './definition.ts';
@@ -7,12 +8,23 @@ const SCOPES = 'inference, files, view, admin';
 
 export const command: CommandDefinition = {
   name: 'keys',
-  summary: 'make, list and revoke the API keys of the namespace',
+  summary: 'make, save, list and revoke the API keys of the namespace',
   group: 'Setting up',
   configure: (command, run) => {
     // `infer help` tells of these too.
     command.helpCommand(false);
     configureCreate(command.command('create'), run);
+    command
+      .command('save')
+      .description('Keep a key that you were given, read from standard input or typed unseen, as create --save does.')
+      .argument('<name>', 'of its APIKey')
+      .option('--gateway <url>', 'send it there too (default: INFER_BASE_URL, else what the cluster tells)')
+      .action(
+        run<GatewayOptions>(async (context, [name = ''], options) => {
+          const { saveApiKey } = await import('../gateway/keys.ts');
+          await saveApiKey(context, name, options);
+        }),
+      );
     command
       .command('list')
       .description('List the keys of the namespace, and what each may do.')

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,7 @@ import { runCli, startCli, type CliResult } from '../../../test/support/cli-run.
 import { eventually } from '../../../test/support/eventually.ts';
 import { startFakeKubeApi, type FakeKubeApi } from '../../../test/support/fake-kube-api.ts';
 import { answerJson, startHttpStub, type HttpStub } from '../../../test/support/http-stub.ts';
+import { createKey } from '../../gateway/auth/key.ts';
 import { ingressUrl, serviceUrl } from './address.ts';
 import { baseUrlOf, isInsideCluster, pageUrlOf } from './base-url.ts';
 import { forgetKey, keyFilePath, readSavedKey, saveKey } from './key-file.ts';
@@ -43,6 +45,11 @@ function pod(name: string, ready: 'True' | 'False'): object {
 
 function deploymentAt(baseUrl: string): object {
   return { metadata: { name: 'chat' }, status: { endpoint: { baseUrl } } };
+}
+
+function ingress(host: string, status: object): object {
+  const rules = [{ host, http: { paths: [{ backend: { service: { name: 'infer-gateway' } } }] } }];
+  return { metadata: { name: host }, spec: { rules }, status };
 }
 
 /** A command that asks the gateway one thing. */
@@ -145,7 +152,9 @@ describe('the key', () => {
     await saveKey(env, { ...saved, server: 'https://other', key: 'infer_other' });
     expect(await ask()).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/saved key ann is not sent to http[^]*INFER_API_KEY[^]*--save --gateway http/),
+      stderr: expect.stringMatching(
+        /saved key ann is not sent to http[^]*INFER_API_KEY[^]*infer keys save ann --gateway http/,
+      ),
     });
     expect(gateway.requests).toEqual([]);
     await saveKey(env, { ...saved, gateway: `${gateway.url}/v1` });
@@ -164,6 +173,48 @@ describe('the key', () => {
     expect(await ask('--gateway', gateway.url)).toMatchObject({ code: 0 });
     expect(await ask()).toMatchObject({ code: 0 });
     expect(await ask('--gateway', 'http://127.0.0.1:1')).toMatchObject({ code: 2 });
+  });
+
+  test('that was saved goes to the host of an Ingress without an address', async () => {
+    delete env['INFER_API_KEY'];
+    const server = /server: (\S+)/.exec(await readFile(api.kubeconfig, 'utf8'))?.[1] ?? '';
+    await saveKey(env, { server, namespace: 'team-a', name: 'ann', key: 'infer_saved' });
+    const bare = ingress('bare.invalid', {});
+    api.lists.set(INGRESSES, [bare]);
+    expect(await ask('--gateway', 'http://bare.invalid')).toMatchObject({ code: 6 });
+    expect(await ask()).toMatchObject({ code: 6, stderr: expect.stringMatching(/bare\.invalid\/v1 gave no answer/) });
+    // One that is served comes first, and the key goes to both.
+    api.lists.set(INGRESSES, [bare, ingress('served.invalid', { loadBalancer: { ingress: [{ ip: '203.0.113.7' }] } })]);
+    expect((await ask()).stderr).toMatch(/served\.invalid\/v1 gave no answer/);
+    expect(await ask('--gateway', 'http://bare.invalid')).toMatchObject({ code: 6 });
+    expect(await ask('--gateway', 'http://other.invalid')).toMatchObject({ code: 2 });
+  });
+
+  test('that was given is saved for a URL, from standard input or as typed', async () => {
+    delete env['INFER_API_KEY'];
+    const { key } = createKey({ namespace: 'team-a', name: 'web', randomBytes });
+    const args = ['keys', 'save', 'web', '--gateway', gateway.url];
+    const { code, stdout, stderr } = await runCli(args, { env, input: `${key}\n` });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
+    expect(stderr).toMatch(/saved in .*keys\.json for namespace team-a of this cluster and for http:.*\/v1: /);
+    expect(await ask('--gateway', gateway.url)).toMatchObject({ code: 0 });
+    expect(gateway.requests[0]?.headers['authorization']).toBe(`Bearer ${key}`);
+
+    const { key: other } = createKey({ namespace: 'team-a', name: 'web', randomBytes });
+    const typed = startCli(args, { env, terminal: true });
+    await eventually(async () => expect(typed.stderr()).toMatch(/API key \(not shown\)/));
+    typed.stdin.write(`${other}\r`);
+    expect((await typed.ended).code).toBe(0);
+    expect(typed.stderr()).not.toContain(other);
+    await ask('--gateway', gateway.url);
+    expect(gateway.requests[1]?.headers['authorization']).toBe(`Bearer ${other}`);
+
+    for (const input of ['', 'hf_token', key.slice(0, -1)]) {
+      expect(await runCli(args, { env, input })).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/no API key on standard input/),
+      });
+    }
   });
 
   test('is told to go unencrypted where it leaves this machine', async () => {
@@ -221,7 +272,8 @@ describe('addresses', () => {
     expect(ingressUrl({ metadata, spec: { rules, tls: [{ hosts: ['infer.example.com'] }] }, status })).toBe(
       'https://infer.example.com',
     );
-    expect(ingressUrl({ metadata, spec: { rules } })).toBeUndefined();
+    expect(ingressUrl({ metadata, spec: { rules } })).toBe('http://infer.example.com');
+    expect(ingressUrl({ metadata, spec: { rules: [{ http }] } })).toBeUndefined();
     expect(ingressUrl({ metadata, spec: { rules: [{ host: 'other.example.com' }] }, status })).toBeUndefined();
     const at = (path: string): string | undefined =>
       ingressUrl({

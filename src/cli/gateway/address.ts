@@ -52,36 +52,48 @@ export interface FoundAddress {
 }
 
 /**
- * Returns the URL by which the gateways are reached from outside: what deployments of the namespace say, else an Ingress or
- * an address of the Service. Undefined where nothing that this user may read says one. Throws ConnectionError.
+ * Returns the URL by which the gateways are reached from outside; undefined where nothing that this user may read says one.
+ * Throws ConnectionError.
  */
 export async function findAddress(client: KubeClient, places: Places): Promise<FoundAddress | undefined> {
+  const first = await addresses(client, places).next();
+  return first.done === true ? undefined : first.value;
+}
+
+/**
+ * Yields the URLs by which the cluster tells that its gateways are reached: what deployments of the namespace say, Ingresses
+ * that have an address, that of the Service, and Ingresses with a host alone. Throws ConnectionError.
+ */
+export async function* addresses(client: KubeClient, places: Places): AsyncGenerator<FoundAddress, void, undefined> {
   const { namespace, systemNamespace } = places;
   for (const { status } of await readable(client.list(inferenceDeployments, { namespace, limit: 20 }))) {
     const url = status?.endpoint?.baseUrl;
     if (url !== undefined && baseUrlOf(url) !== undefined && !isInsideCluster(url, systemNamespace)) {
-      return { url, source: `the status of deployments in ${namespace}` };
+      yield { url, source: `the status of deployments in ${namespace}` };
     }
   }
-  for (const ingress of await readable(client.list(ingresses, { namespace: systemNamespace }))) {
+  const known = (await readable(client.list(ingresses, { namespace: systemNamespace }))).flatMap((ingress) => {
     const url = ingressUrl(ingress);
-    if (url !== undefined) return { url, source: `Ingress ${systemNamespace}/${ingress.metadata.name}` };
-  }
+    const source = `Ingress ${systemNamespace}/${ingress.metadata.name}`;
+    return url === undefined ? [] : [{ url, source, hasAddress: hostOf(ingress.status) !== undefined }];
+  });
+  yield* known.filter(({ hasAddress }) => hasAddress);
   const services = await readable(client.list(exposedServices, { namespace: systemNamespace }));
   const url = serviceUrl(services.find(({ metadata }) => metadata.name === SERVICE));
-  return url === undefined ? undefined : { url, source: `Service ${systemNamespace}/${SERVICE}` };
+  if (url !== undefined) yield { url, source: `Service ${systemNamespace}/${SERVICE}` };
+  // Of a controller that writes no status, as on bare metal, or of none.
+  yield* known.filter(({ hasAddress }) => !hasAddress);
 }
 
-/** Returns the URL of an Ingress that has an address and whose backend is the gateway; undefined for another. */
+/** Returns the URL of an Ingress whose backend is the gateway and that names a host, or has an address; undefined for another. */
 export function ingressUrl({ spec, status }: Ingress): string | undefined {
   const all = (spec?.rules ?? []).flatMap((rule) =>
     (rule.http?.paths ?? []).map((path) => ({ ...path, host: rule.host })),
   );
   const found = all.find(({ backend }) => backend?.service?.name === SERVICE);
-  // Without it no controller serves the Ingress, whatever its host.
-  const address = hostOf(status);
-  if (found === undefined || address === undefined) return undefined;
-  const { host = address, path = '/' } = found;
+  const host = found?.host ?? hostOf(status);
+  if (found === undefined || host === undefined) return undefined;
+  const { path = '/' } = found;
   // A path of another kind is a pattern of its controller.
   if (host.startsWith('*') || !/^[\w/.~-]*$/.test(path)) return undefined;
   const secure = (spec?.tls ?? []).some(({ hosts = [] }) => hosts.length === 0 || hosts.includes(host));

@@ -1,4 +1,8 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import type { ServerResponse } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { afterEach, expect, test } from '@jest/globals';
 import { runCli, startCli, type CliResult } from '../../../test/support/cli-run.ts';
 import { eventually } from '../../../test/support/eventually.ts';
@@ -93,6 +97,31 @@ test('what is piped in is asked, behind a prompt only where that is wanted', asy
   await runCli(['chat', '-d', 'llama'], { env, input: 'Hello\n' });
   expect(sent()).toMatchObject({ messages: [{ role: 'user', content: 'Hello' }] });
   expect((await runCli(['chat', '-d', 'llama'], { env })).code).toBe(2);
+});
+
+test.each([
+  ['a file', 'text', true],
+  ['a pipe', 'pipe', true],
+  ['an empty file', 'empty', false],
+  ['nothing', '/dev/null', false],
+])('that standard input is %s and is not read is said where somebody may have meant it', async (_, file, isSaid) => {
+  const env = await serve((_request, response) => answer(response, 'Yes.'));
+  const directory = await mkdtemp(join(tmpdir(), 'infer-chat-'));
+  await writeFile(join(directory, 'text'), 'A report.');
+  await writeFile(join(directory, 'empty'), '');
+  execFileSync('mkfifo', [join(directory, 'pipe')]);
+  // For both: a pipe is not opened to be read before somebody writes.
+  const input = await open(resolve(directory, file), 'r+');
+  const note = 'Standard input is not read; use --stdin to have it follow the prompt.\n';
+  const cli = startCli(['chat', '-d', 'llama', '-p', 'Summarise'], { env });
+  Object.assign(cli.stdin, { fd: input.fd });
+  expect(await cli.ended).toEqual({ code: 0, stdout: 'Yes.\n', stderr: isSaid ? note : '' });
+  const withIt = startCli(['chat', '-d', 'llama', '-p', 'Summarise', '--stdin'], { env });
+  Object.assign(withIt.stdin, { fd: input.fd });
+  withIt.stdin.end('A report.');
+  expect(await withIt.ended).toMatchObject({ code: 0, stderr: '' });
+  await input.close();
+  await rm(directory, { recursive: true });
 });
 
 test('a prompt does not wait for standard input to end', async () => {

@@ -1,4 +1,5 @@
 /** `infer chat`: one question, or a conversation. */
+import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { text as readAll } from 'node:stream/consumers';
@@ -43,12 +44,30 @@ export async function chat(context: Context, options: ChatOptions): Promise<void
  */
 async function readPrompt(context: Context, { prompt, stdin }: ChatOptions): Promise<string | undefined> {
   const isGiven = prompt !== undefined && prompt !== '-';
+  if (isGiven && stdin !== true && isRedirected(context.stdin)) {
+    context.note('Standard input is not read; use --stdin to have it follow the prompt.');
+  }
   if (prompt === undefined && stdin !== true && context.stdin.isTTY === true) return undefined;
   const piped =
     isGiven && stdin !== true ? '' : (await readAll(addAbortSignal(context.signal, context.stdin as Readable))).trim();
   const parts = [isGiven ? prompt : '', piped].filter((part) => part !== '');
   if (parts.length > 0) return parts.join('\n\n');
   return context.fail('There is nothing to ask.', 'Name a prompt by -p "Hello", or pipe one in.', EXIT.wrongUse);
+}
+
+/**
+ * Whether standard input is a file or a pipe, which somebody may have meant to be asked. Whether a pipe holds anything is not
+ * known without reading it, which would take it from the loop that it may belong to.
+ */
+function isRedirected({ fd }: { fd?: number }): boolean {
+  if (fd === undefined) return false;
+  try {
+    const stats = fstatSync(fd);
+    return stats.isFIFO() || (stats.isFile() && stats.size > 0);
+  } catch {
+    // It is closed.
+    return false;
+  }
 }
 
 /** Returns the deployment where there is one only; adapters of a deployment have a colon in their id. */

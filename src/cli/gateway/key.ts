@@ -25,17 +25,17 @@ export async function findKey(context: Context, given: string | undefined): Prom
         ? 'There is no API key: INFER_API_KEY is not set, and no kubeconfig says for which cluster one was saved.'
         : `There is no API key for the namespace ${place.namespace}: INFER_API_KEY is not set, and none was saved.`,
       'Make one, if you may: infer keys create NAME --scope inference,files,view --save\n' +
-        'Or set INFER_API_KEY to one that you were given.',
+        'Or set INFER_API_KEY to one that you were given, or save that: infer keys save NAME',
     );
   }
   const path = keyFilePath(context.env);
   if (!(await isPrivate(path))) {
     context.fail(`Others can read the keys in ${path}.`, `Take that from them: chmod 600 ${path}`);
   }
-  if (given === undefined || given === saved.gateway || given === (await ownGateway(context))) return saved.key;
+  if (given === undefined || given === saved.gateway || (await isOwnGateway(context, given))) return saved.key;
   return context.fail(
     `The saved key ${saved.name} is not sent to ${given}: it was not saved for that, and the cluster does not tell that its gateway is there.`,
-    `Set INFER_API_KEY to the key for it, or save one with it: infer keys create NAME --save --gateway ${given}`,
+    `Set INFER_API_KEY to the key for it, or save that key for it: infer keys save ${saved.name} --gateway ${given}`,
     EXIT.wrongUse,
   );
 }
@@ -46,15 +46,14 @@ export async function keyPlace(context: Context): Promise<{ server: string; name
   return { server, namespace: await context.namespace() };
 }
 
-/** Returns the base URL that the cluster tells; undefined where it tells none, or nothing now. */
-async function ownGateway(context: Context): Promise<string | undefined> {
-  const { findAddress } = await import('./address.ts');
+/** Returns whether the cluster tells that its gateways are there; false where it tells nothing now. */
+async function isOwnGateway(context: Context, baseUrl: string): Promise<boolean> {
+  const { addresses } = await import('./address.ts');
   try {
     const places = { namespace: await context.namespace(), systemNamespace: systemNamespace(context) };
-    const found = await findAddress(await context.kube(), places);
-    return found && baseUrlOf(found.url);
+    for await (const { url } of addresses(await context.kube(), places)) if (baseUrlOf(url) === baseUrl) return true;
   } catch {
     context.signal.throwIfAborted();
-    return undefined;
   }
+  return false;
 }

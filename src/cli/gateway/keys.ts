@@ -1,19 +1,20 @@
-/** `infer keys`: makes, lists and revokes API keys. It needs rights on apikeys and nothing else. */
+/** `infer keys`: makes, saves, lists and revokes API keys. It needs rights on apikeys and nothing else. */
 import { randomBytes } from 'node:crypto';
 import type { APIKey, APIKeySpec } from '../../api/generated/api-key.ts';
 import { apiKeys } from '../../api/resources.ts';
-import { createKey } from '../../gateway/auth/key.ts';
+import { createKey, parseKey } from '../../gateway/auth/key.ts';
 import { isAlreadyExists } from '../../kube/errors.ts';
 import { FIELD_MANAGER, assertMayChange, inGit } from '../cluster/change.ts';
 import { listAll } from '../cluster/find.ts';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
+import { askHidden, readStdin } from '../hidden-input.ts';
 import { age } from '../output/durations.ts';
 import { printObjects, printStructured, printTable } from '../output/objects.ts';
 import { givenBaseUrl, type GatewayOptions } from './access.ts';
 import { spanSeconds } from './durations.ts';
 import { keyPlace } from './key.ts';
-import { forgetKey, readSavedKey, saveKey } from './key-file.ts';
+import { forgetKey, readSavedKey, saveKey, type SavedKey } from './key-file.ts';
 
 export interface CreateKeyOptions extends GatewayOptions {
   scope?: string[];
@@ -55,8 +56,29 @@ export async function createApiKey(context: Context, name: string, options: Crea
   if (!(await printStructured(context, { namespace, name, key, ...spec }))) context.print(key);
   context.note(`APIKey ${namespace}/${name} is made; its key is shown this once. ${validity(expiresAt)}`);
   if (options.save !== true) return;
-  const path = await saveKey(context.env, { ...place, name, key, ...(gateway !== undefined && { gateway }) });
-  const where = `namespace ${namespace} of this cluster${gateway === undefined ? '' : ` and for ${gateway}`}`;
+  await save(context, { ...place, name, key, ...(gateway !== undefined && { gateway }) });
+}
+
+/** Keeps a key that somebody was given: as typed, or from standard input, and in no argument. Needs no rights. */
+export async function saveApiKey(context: Context, name: string, options: GatewayOptions): Promise<void> {
+  const place = await keyPlace(context);
+  const gateway = givenBaseUrl(context, options);
+  const asks = context.stdin.isTTY === true;
+  const key = (asks ? await askHidden(context, 'API key (not shown): ') : await readStdin(context)).trim();
+  if (parseKey(key) === undefined) {
+    context.fail(
+      `There is no API key ${asks ? 'as typed' : 'on standard input'}: a key is one word that begins with infer_, whole as it was given.`,
+      'Pipe in the key alone, or type it where infer asks for it.',
+      EXIT.wrongUse,
+    );
+  }
+  await save(context, { ...place, name, key, ...(gateway !== undefined && { gateway }) });
+}
+
+async function save(context: Context, saved: SavedKey): Promise<void> {
+  const path = await saveKey(context.env, saved);
+  const elsewhere = saved.gateway === undefined ? '' : ` and for ${saved.gateway}`;
+  const where = `namespace ${saved.namespace} of this cluster${elsewhere}`;
   context.note(`It is saved in ${path} for ${where}: infer takes it from there.`);
 }
 

@@ -63,30 +63,56 @@ export function hoursText(seconds: number): string {
   return (seconds / 3600).toFixed(1);
 }
 
-/** Returns a sum with the names that the API has; numbers as they are, cost as a decimal string. */
-export function usageRecord(sum: UsageSum, dimensions: readonly Dimension[]): Record<string, string | number> {
-  const cost = [...sum.cost][0];
-  const record = {
+type Fields = Record<string, string | number>;
+
+/**
+ * Returns a sum with the names that the API has; numbers as they are, cost as a decimal string with its currency. Amounts of
+ * several currencies have no sum: they stand by currency in `costs`.
+ */
+export function usageRecord(
+  sum: UsageSum,
+  dimensions: readonly Dimension[],
+): Record<string, string | number | Record<string, string>> {
+  const [only, ...others] = amounts(sum);
+  const fields = costlessFields(sum, dimensions);
+  if (others.length === 0) return { ...fields, ...only };
+  return { ...fields, costs: Object.fromEntries(amounts(sum).map(({ currency, cost }) => [currency, cost])) };
+}
+
+function costlessFields(sum: UsageSum, dimensions: readonly Dimension[]): Fields {
+  return {
+    ...nameFields(sum, dimensions),
+    ...known({
+      requests: sum.requests,
+      failed_requests: sum.failedRequests,
+      prompt_tokens: sum.promptTokens,
+      cached_tokens: sum.cachedTokens,
+      completion_tokens: sum.completionTokens,
+      ttft_ms_mean: mean(sum.firstTokenMs, sum.answeredRequests),
+      latency_ms_mean: mean(sum.latencyMs, sum.requests),
+      replica_seconds: sum.replicaSeconds,
+      gpu_seconds: sum.gpuSeconds,
+    }),
+  };
+}
+
+function nameFields(sum: UsageSum, dimensions: readonly Dimension[]): Fields {
+  return known({
     start: sum.start === null ? undefined : new Date(sum.start * 1000).toISOString().replace('.000Z', 'Z'),
     deployment: dimensions.includes('deployment') ? (sum.deployment ?? '') : undefined,
     key: dimensions.includes('key') ? (sum.key ?? '') : undefined,
-    requests: sum.requests,
-    failed_requests: sum.failedRequests,
-    prompt_tokens: sum.promptTokens,
-    cached_tokens: sum.cachedTokens,
-    completion_tokens: sum.completionTokens,
-    ttft_ms_mean: mean(sum.firstTokenMs, sum.answeredRequests),
-    latency_ms_mean: mean(sum.latencyMs, sum.requests),
-    replica_seconds: sum.replicaSeconds,
-    gpu_seconds: sum.gpuSeconds,
-    // Amounts of several currencies have no sum.
-    cost: sum.cost.size === 1 ? cost?.[1].toFixed(6) : undefined,
-    currency: sum.cost.size === 1 ? cost?.[0] : undefined,
-  };
-  const known = Object.entries(record).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, value] as const],
+  });
+}
+
+function known(fields: Readonly<Record<string, string | number | undefined>>): Fields {
+  return Object.fromEntries(
+    Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])),
   );
-  return Object.fromEntries(known);
+}
+
+/** By currency. */
+function amounts({ cost }: UsageSum): { cost: string; currency: string }[] {
+  return [...cost].map(([currency, amount]) => ({ cost: amount.toFixed(6), currency }));
 }
 
 const CSV_COLUMNS = [
@@ -103,12 +129,24 @@ const CSV_COLUMNS = [
   'currency',
 ];
 
-/** Returns the lines of a CSV with a header; its columns depend on the dimensions alone, so that files can be joined. */
+const NOTHING = { requests: 0, failed_requests: 0, prompt_tokens: 0, cached_tokens: 0, completion_tokens: 0 };
+
+/**
+ * Returns the lines of a CSV with a header; its columns depend on the dimensions alone, so that files can be joined. As in the
+ * API, each further currency has a line with nothing but its cost: the sum over the lines is right.
+ */
 export function usageCsv(sums: readonly UsageSum[], dimensions: readonly Dimension[]): string[] {
   const inTime = dimensions.some((one) => one === 'hour' || one === 'day');
   const named = ['deployment', 'key'].filter((one) => dimensions.some((dimension) => dimension === one));
   const columns = [...(inTime ? ['start'] : []), ...named, ...CSV_COLUMNS];
-  const records = sums.map((sum) => usageRecord(sum, dimensions));
+  const records = sums.flatMap((sum): Fields[] => {
+    const [first, ...others] = amounts(sum);
+    const names = nameFields(sum, dimensions);
+    return [
+      { ...costlessFields(sum, dimensions), ...first },
+      ...others.map((other) => ({ ...names, ...NOTHING, ...other })),
+    ];
+  });
   return [columns, ...records.map((record) => columns.map((column) => String(record[column] ?? '')))].map((fields) =>
     fields.map(csvField).join(','),
   );

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { runCli, type CliResult } from '../../../test/support/cli-run.ts';
 import { answerJson, startHttpStub, type HttpStub } from '../../../test/support/http-stub.ts';
 import { replicaTime } from './replica-time.ts';
@@ -88,6 +88,18 @@ test('as CSV and JSON, with plain numbers', async () => {
 test('amounts of several currencies stand beside each other', async () => {
   const rows = [row({ cost: '1', currency: 'USD' }), row({ cost: '2', currency: 'EUR' })];
   expect((await usage(rows)).stdout).toMatch(/\nllama .* 1\.00 USD \+ 2\.00 EUR\n/);
+  await gateway.close();
+  const costs = { USD: '1.000000', EUR: '2.000000' };
+  expect(JSON.parse((await usage(rows, '-o', 'json')).stdout)).toMatchObject({
+    rows: [{ requests: 20, costs }],
+    total: { requests: 20, costs },
+  });
+  await gateway.close();
+  expect((await usage(rows, '--csv')).stdout.split('\n').slice(1)).toEqual([
+    'llama,20,2,2000,200,100,100,500,,,1.000000,USD',
+    'llama,0,0,0,0,0,,,,,2.000000,EUR',
+    '',
+  ]);
 });
 
 test('a time or a grouping that is none is refused before anything is asked', async () => {
@@ -113,6 +125,36 @@ test('where nobody keeps usage, that is said', async () => {
     stdout: '',
     stderr: expect.stringMatching(/not kept/),
   });
+});
+
+/** Answers after `refusals`; returns how often it was asked. */
+async function busy(refusals: number, headers: Record<string, string>): Promise<CliResult & { asked: number }> {
+  gateway = await startHttpStub((_, response) => {
+    if (gateway.requests.length > refusals) answerJson(response, { data: [row({})], complete_until: DAY });
+    else answerJson(response, { error: { message: 'Too many. Try again.', code: 'busy' } }, 429, headers);
+  });
+  const env = { INFER_BASE_URL: gateway.url, INFER_API_KEY: 'infer_key', KUBECONFIG: '/nonexistent/config' };
+  const result = await runCli(['usage', '--csv'], { env });
+  return { ...result, asked: gateway.requests.length };
+}
+
+describe('a gateway that is busy', () => {
+  test('is asked again when it says', async () => {
+    const { code, asked: times, stderr } = await busy(2, { 'retry-after': '0' });
+    expect({ code, times }).toEqual({ code: 0, times: 3 });
+    expect(stderr).toMatch(/^Too many\. Try again\. infer does so in 0 s; Ctrl-C ends it\.\n/);
+  });
+
+  test('is asked four times at most', async () => {
+    expect(await busy(9, { 'retry-after': '0' })).toMatchObject({ code: 1, asked: 4 });
+  });
+
+  test.each([{}, { 'retry-after': '600' }, { 'retry-after': '0', 'x-should-retry': 'false' }])(
+    'is not asked again with %j',
+    async (headers) => {
+      expect(await busy(1, headers as Record<string, string>)).toMatchObject({ code: 1, asked: 1 });
+    },
+  );
 });
 
 test('the time of replicas is the checkpoint and what those of then have run since', () => {

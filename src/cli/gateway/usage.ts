@@ -1,4 +1,5 @@
 /** `infer usage`: tokens and requests of the key's namespace, and the time and cost of its replicas. */
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Context } from '../context.ts';
 import { EXIT } from '../exit-codes.ts';
 import { printStructured, printTable } from '../output/objects.ts';
@@ -21,6 +22,9 @@ interface Answer {
   /** Unix seconds; undefined where nobody keeps usage here. */
   readonly complete_until: number | undefined;
 }
+
+const MOST_TRIES = 4;
+const MOST_WAIT_SECONDS = 30;
 
 /** Prints usage since a time until now. */
 export async function usage(context: Context, options: UsageOptions): Promise<void> {
@@ -78,12 +82,33 @@ async function readUsage(
     group_by: dimensions.includes('key') ? 'deployment,key' : 'deployment',
   };
   try {
-    return await client.json<Answer>('/usage', { query, signal: context.signal });
+    return await askPatiently(context, () => client.json<Answer>('/usage', { query, signal: context.signal }));
   } catch (error) {
     const notKept = error instanceof ApiFailure && (error.code === 'usage_not_kept' || error.code === 'unknown_url');
     if (!notKept) throw error;
     return { data: [], complete_until: undefined };
   }
+}
+
+/** A gateway answers few such questions at a time, and refuses others for seconds. Throws as `ask`. */
+async function askPatiently<T>(context: Context, ask: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      const seconds = retrySeconds(error);
+      if (seconds === undefined || tries === MOST_TRIES) throw error;
+      context.note(`${(error as Error).message} infer does so in ${seconds} s; Ctrl-C ends it.`);
+      await pause(seconds * 1000, undefined, { signal: context.signal });
+    }
+  }
+}
+
+/** Returns after how long to ask again; undefined where that is not said to help, or only after longer than anybody waits. */
+function retrySeconds(error: unknown): number | undefined {
+  if (!(error instanceof ApiFailure) || (error.status !== 429 && error.status !== 503)) return undefined;
+  const seconds = error.retryAfter;
+  return seconds !== undefined && seconds <= MOST_WAIT_SECONDS ? seconds : undefined;
 }
 
 function dimensionOf(context: Context, name: string): Dimension {

@@ -10,12 +10,25 @@ export class ApiError extends Error {
   override name = 'ApiError';
   readonly status: number;
   readonly code: string | undefined;
+  /** When the gateway wants to be asked again; undefined where it does not say. */
+  readonly retryAfterMs: number | undefined;
 
-  constructor(status: number, code: string | undefined, message: string) {
+  constructor(status: number, code: string | undefined, message: string, retryAfterMs?: number) {
     super(message);
     this.status = status;
     this.code = code;
+    this.retryAfterMs = retryAfterMs;
   }
+}
+
+/** Whether the gateway may still come to know the session, so that it is worth asking again. */
+export function isUnknownYet(error: unknown): error is ApiError {
+  return error instanceof ApiError && error.code === 'session_unknown_yet';
+}
+
+/** Returns when to ask again, in milliseconds; not at once, whatever the gateway says. */
+export function askAgainMs({ retryAfterMs = 2_000 }: ApiError): number {
+  return Math.max(1_000, retryAfterMs);
 }
 
 /** Who is signed in. */
@@ -39,21 +52,22 @@ export async function call(
       ...init.headers,
     },
   });
-  if (!response.ok) throw toApiError(response.status, await response.text());
+  if (!response.ok) throw toApiError(response.status, await response.text(), response.headers.get('retry-after'));
   return response;
 }
 
-/** Returns the error in an answer's body; one that came from a proxy has another shape. */
-export function toApiError(status: number, body: string): ApiError {
+/** Returns the error in an answer's body; one that came from a proxy has another shape. `retryAfter` is in seconds. */
+export function toApiError(status: number, body: string, retryAfter: string | null = null): ApiError {
+  const retryAfterMs = /^\d{1,4}$/.test(retryAfter ?? '') ? Number(retryAfter) * 1000 : undefined;
   try {
     const { error } = JSON.parse(body) as { error?: { message?: unknown; code?: unknown } };
     if (typeof error?.message === 'string') {
-      return new ApiError(status, typeof error.code === 'string' ? error.code : undefined, error.message);
+      return new ApiError(status, typeof error.code === 'string' ? error.code : undefined, error.message, retryAfterMs);
     }
   } catch {
     // Not JSON.
   }
-  return new ApiError(status, undefined, `The gateway answered with status ${status}.`);
+  return new ApiError(status, undefined, `The gateway answered with status ${status}.`, retryAfterMs);
 }
 
 /** Returns who is signed in; undefined where nobody is. Throws as call(). */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
-import { follow, reconnectDelayMs, type Connection } from './connection.ts';
+import { follow, reconnectDelayMs, staysUnknown, type Connection } from './connection.ts';
 
 test('waits grow to a bound, and at random to half of it', () => {
   expect([1, 2, 3, 6, 60].map((failures) => reconnectDelayMs(failures, 1))).toEqual([500, 1000, 2000, 15_000, 15_000]);
@@ -68,6 +68,30 @@ test('a gateway with too much to do is asked again', async () => {
   await jest.advanceTimersByTimeAsync(1000);
   expect(states[0]).toMatchObject({ state: 'lost', why: 'Full.' });
   expect(events).toEqual(['list']);
+  following.abort();
+  await done;
+});
+
+test('a gateway that does not know the session yet is asked when it says, and what stays unknown is told', async () => {
+  const following = new AbortController();
+  let asked = 0;
+  const unknown = (): Response => {
+    asked += 1;
+    const headers = { 'retry-after': '2' };
+    return new Response('{"error":{"message":"Wait.","code":"session_unknown_yet"}}', { status: 503, headers });
+  };
+  answers = Array.from({ length: 100 }, () => unknown);
+  const done = start(following.signal);
+  await jest.advanceTimersByTimeAsync(29_000);
+  expect(asked).toBe(15);
+  expect(states.some(staysUnknown)).toBe(false);
+  await jest.advanceTimersByTimeAsync(2_000);
+  expect(states.map(staysUnknown)).toEqual([...Array.from({ length: 15 }, () => false), true]);
+  // Of one that is down something else is said; then it begins anew.
+  answers = [() => new Response('{"error":{"message":"Full."}}', { status: 503 }), unknown];
+  await jest.advanceTimersByTimeAsync(32_000);
+  expect(states.slice(16).some(staysUnknown)).toBe(false);
+  expect(asked).toBe(17);
   following.abort();
   await done;
 });

@@ -1,18 +1,23 @@
 /** One stream of events that is followed over every end of it. */
-import { ApiError, call } from './api.ts';
+import { ApiError, askAgainMs, call, isUnknownYet } from './api.ts';
 import { readEvents, type ServerSentEvent } from './sse.ts';
 
 /** How the stream stands: of `lost`, what is shown is stale since then. */
 export type Connection =
   | { readonly state: 'connecting' }
   | { readonly state: 'live' }
-  /** `since` is Unix seconds; `why` is a sentence of the gateway, where it answered. */
-  | { readonly state: 'lost'; readonly since: number; readonly why?: string }
+  /**
+   * `since` is Unix seconds; `why` is a sentence of the gateway, where it answered; `unknownForMs` is how long it has said
+   * nothing but that it does not know the session yet.
+   */
+  | { readonly state: 'lost'; readonly since: number; readonly why?: string; readonly unknownForMs?: number }
   /** Asking again does not help. */
   | { readonly state: 'refused'; readonly error: ApiError };
 
 /** The gateway sends a comment every 15 s: after this long without a word the connection is dead. */
 const SILENCE_MS = 40_000;
+/** Within this a gateway has heard of all sessions, where an operator leads. */
+const UNKNOWN_MS = 30_000;
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15_000;
 
@@ -25,6 +30,11 @@ export function reconnectDelayMs(failures: number, random: number): number {
   return longest * (0.5 + random / 2);
 }
 
+/** Whether the session stays unknown, so that GET /session has to say whether to sign in again. */
+export function staysUnknown(connection: Connection): boolean {
+  return connection.state === 'lost' && (connection.unknownForMs ?? 0) >= UNKNOWN_MS;
+}
+
 export interface Follower {
   readonly onEvent: (event: ServerSentEvent) => void;
   readonly onConnection: (connection: Connection) => void;
@@ -34,6 +44,7 @@ export interface Follower {
 export async function follow(path: string, { onEvent, onConnection }: Follower, signal: AbortSignal): Promise<void> {
   let failures = 0;
   let lostSince: number | undefined;
+  let unknownSinceMs: number | undefined;
   while (!signal.aborted) {
     let isLive = false;
     const take = (event: ServerSentEvent): void => {
@@ -52,10 +63,18 @@ export async function follow(path: string, { onEvent, onConnection }: Follower, 
       onConnection({ state: 'refused', error: refusal });
       return;
     }
-    failures++;
     lostSince ??= Date.now() / 1000;
-    onConnection({ state: 'lost', since: lostSince, ...(refusal && { why: refusal.message }) });
-    await untilWorthTrying(reconnectDelayMs(failures, Math.random()), signal);
+    const lost = { state: 'lost', since: lostSince, ...(refusal && { why: refusal.message }) } as const;
+    if (isUnknownYet(refusal)) {
+      unknownSinceMs ??= performance.now();
+      onConnection({ ...lost, unknownForMs: performance.now() - unknownSinceMs });
+    } else {
+      unknownSinceMs = undefined;
+      onConnection(lost);
+    }
+    failures++;
+    const delayMs = isUnknownYet(refusal) ? askAgainMs(refusal) : reconnectDelayMs(failures, Math.random());
+    await untilWorthTrying(delayMs, signal);
   }
 }
 

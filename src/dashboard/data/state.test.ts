@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import { summary } from './fixtures.ts';
-import { conditionTone, stateOf } from './state.ts';
+import { conditionTone, reasonBeside, stateOf } from './state.ts';
 
 const counts = { desired: 2, ready: 2, starting: 0, draining: 0, failed: 0, min: 0, max: 2 };
 
@@ -17,6 +17,13 @@ test.each([
   ['Unknown', 'NotObserved', { ready: 0 }, 'Unknown'],
 ] as const)('Ready %s for %s with %j: %s', (ready, reason, more, word) => {
   expect(stateOf(summary('x', { ready, reason, replicas: { ...counts, ...more } })).word).toBe(word);
+});
+
+test('a reason is shown where it says more than the word', () => {
+  const healthy = summary('x', { ready: 'True', reason: 'Serving', replicas: counts });
+  expect(reasonBeside(stateOf(healthy), healthy.reason)).toBeUndefined();
+  const loading = summary('x', { ready: 'False', reason: 'Loading', replicas: { ...counts, ready: 1, starting: 1 } });
+  expect([stateOf(loading).word, reasonBeside(stateOf(loading), loading.reason)]).toEqual(['Serving', 'Loading']);
 });
 
 test('a limit is the one condition that is better False', () => {

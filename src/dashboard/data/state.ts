@@ -26,6 +26,11 @@ export function stateOf({ ready, reason, replicas }: Pick<Summary, 'ready' | 're
   return ready === 'Unknown' ? { word: 'Unknown', tone: 'working' } : { word: 'Not serving', tone: 'bad' };
 }
 
+/** Returns the reason where it says more than the word of the state; undefined where it is that word. */
+export function reasonBeside({ word }: State, reason: string): string | undefined {
+  return reason === word ? undefined : reason;
+}
+
 const REPLICA_TONES: Readonly<Record<Replica['state'], Tone>> = {
   Ready: 'good',
   Starting: 'working',

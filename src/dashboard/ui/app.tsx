@@ -1,6 +1,8 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { fetchSession, signOut, type Session } from '../data/api.ts';
+import { signOut, type Session } from '../data/api.ts';
+import { staysUnknown } from '../data/connection.ts';
 import type { Conversation } from '../data/conversation.ts';
+import { askStanding, standingAfter, type Standing } from '../data/standing.ts';
 import { LiveStore } from '../data/store.ts';
 import { DetailScreen } from './detail-screen.tsx';
 import { useChanges, useRoute } from './hooks.ts';
@@ -8,26 +10,25 @@ import { ListScreen } from './list-screen.tsx';
 import { SignIn } from './sign-in.tsx';
 import { TopBar } from './top-bar.tsx';
 
-type Standing =
-  | { readonly kind: 'asking' }
-  | { readonly kind: 'unreachable' }
-  | { readonly kind: 'signed-out'; readonly notice?: string }
-  | { readonly kind: 'signed-in'; readonly session: Session };
-
 export function App() {
   const [standing, setStanding] = useState<Standing>({ kind: 'asking' });
+  // Only the answer that was asked for last counts: another may be of the session before.
+  const asked = useRef(0);
   const ask = async (): Promise<void> => {
-    try {
-      const session = await fetchSession();
-      setStanding(session === undefined ? { kind: 'signed-out' } : { kind: 'signed-in', session });
-    } catch {
-      setStanding({ kind: 'unreachable' });
-    }
+    asked.current += 1;
+    const number = asked.current;
+    const answer = await askStanding();
+    if (number === asked.current) setStanding((before) => standingAfter(before, answer));
   };
   useEffect(() => void ask(), []);
+  useEffect(() => {
+    if (standing.kind !== 'signed-out' || standing.askAgainMs === undefined) return undefined;
+    const timer = setTimeout(() => void ask(), standing.askAgainMs);
+    return () => clearTimeout(timer);
+  }, [standing]);
   if (standing.kind === 'asking') return null;
   if (standing.kind === 'signed-out') {
-    return <SignIn {...(standing.notice && { notice: standing.notice })} onSignedIn={() => void ask()} />;
+    return <SignIn {...(standing.notice && { notice: standing.notice })} onSignedIn={ask} />;
   }
   if (standing.kind === 'unreachable') {
     return (
@@ -40,11 +41,21 @@ export function App() {
       </main>
     );
   }
-  const onSignedOut = (notice?: string): void => setStanding({ kind: 'signed-out', ...(notice && { notice }) });
-  return <SignedIn session={standing.session} onSignedOut={onSignedOut} />;
+  const onSignedOut = (notice?: string): void => {
+    asked.current += 1;
+    setStanding({ kind: 'signed-out', ...(notice && { notice }) });
+  };
+  return <SignedIn session={standing.session} onUnknown={() => void ask()} onSignedOut={onSignedOut} />;
 }
 
-function SignedIn({ session, onSignedOut }: { session: Session; onSignedOut: (notice?: string) => void }) {
+interface SignedInProps {
+  session: Session;
+  /** The gateway has said for long that it does not know the session yet. */
+  onUnknown: () => void;
+  onSignedOut: (notice?: string) => void;
+}
+
+function SignedIn({ session, onUnknown, onSignedOut }: SignedInProps) {
   const [store] = useState(() => new LiveStore());
   const [conversations] = useState(() => new Map<string, Conversation>());
   useChanges(store.subscribe);
@@ -68,6 +79,9 @@ function SignedIn({ session, onSignedOut }: { session: Session; onSignedOut: (no
   useEffect(() => {
     if (isEnded) onSignedOut('Your session has ended: it lasts 12 hours, and no longer than its key. Sign in again.');
   }, [isEnded]);
+  useEffect(() => {
+    if (staysUnknown(connection)) onUnknown();
+  }, [connection]);
   const leave = async (): Promise<void> => {
     // Without an answer the cookie is still there; it is not for this page to say that it is gone.
     const isOut = await signOut().then(

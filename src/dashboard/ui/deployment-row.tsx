@@ -2,7 +2,7 @@ import { Component } from 'preact';
 import type { Summary } from '../../gateway/view/shapes.ts';
 import { formatMilliseconds, formatMoney, formatNumber, NOTHING } from '../data/format.ts';
 import { detailHref } from '../data/route.ts';
-import { stateOf } from '../data/state.ts';
+import { reasonBeside, stateOf } from '../data/state.ts';
 import { Badge } from './icons.tsx';
 
 interface RowProps {
@@ -19,6 +19,7 @@ export class DeploymentRow extends Component<RowProps> {
   override render({ deployment, hasCost }: RowProps) {
     const { id, model, hardware_profile, reason, message, replicas, scaling, live, cost } = deployment;
     const state = stateOf(deployment);
+    const beside = reasonBeside(state, reason);
     const needsAttention = state.tone === 'bad' || state.tone === 'warning';
     return (
       <tr role="row">
@@ -29,7 +30,7 @@ export class DeploymentRow extends Component<RowProps> {
           </span>
         </th>
         <td role="cell" class="wide">
-          <Badge {...state} /> <span class="reason">{reason}</span>
+          <Badge {...state} /> {beside !== undefined && <span class="reason">{beside}</span>}
           <span class={needsAttention ? 'sub sentence' : 'sub'} title={message}>
             {needsAttention ? message : hardware_profile}
           </span>

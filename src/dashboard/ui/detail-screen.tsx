@@ -3,7 +3,7 @@ import { BASE, type Session } from '../data/api.ts';
 import { Conversation } from '../data/conversation.ts';
 import { formatAge, formatDate, formatMoment, NOTHING } from '../data/format.ts';
 import { LIST_HREF } from '../data/route.ts';
-import { conditionTone, stateOf } from '../data/state.ts';
+import { conditionTone, reasonBeside, stateOf } from '../data/state.ts';
 import type { LiveStore } from '../data/store.ts';
 import { detailIn } from '../data/view.ts';
 import { Charts } from './charts.tsx';
@@ -73,11 +73,12 @@ interface SectionsProps {
 function Sections({ detail, store, session, conversation }: SectionsProps) {
   const now = useNow(1);
   const state = stateOf(detail);
+  const beside = reasonBeside(state, detail.reason);
   const { id, model, hardware_profile, namespace, created, adapters, aliases } = detail;
   return (
     <>
       <p class={`lead lead-${state.tone}`}>
-        <Badge {...state} /> <strong>{detail.reason}</strong> {detail.message}
+        <Badge {...state} /> {beside !== undefined && <strong>{beside}</strong>} {detail.message}
       </p>
       <p class="muted facts">
         <span>{model}</span>

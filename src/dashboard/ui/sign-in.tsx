@@ -4,7 +4,7 @@ import { Logo } from './icons.tsx';
 import { expectScreen } from './screen.tsx';
 
 /** The key is in the field until the form is sent, and nowhere else. */
-export function SignIn({ notice, onSignedIn }: { notice?: string; onSignedIn: () => void }) {
+export function SignIn({ notice, onSignedIn }: { notice?: string; onSignedIn: () => Promise<void> }) {
   const field = useRef<HTMLInputElement>(null);
   const [problem, setProblem] = useState<string>();
   const [isSending, setIsSending] = useState(false);
@@ -26,11 +26,13 @@ export function SignIn({ notice, onSignedIn }: { notice?: string; onSignedIn: ()
       await signIn(key);
       if (field.current !== null) field.current.value = '';
       expectScreen();
-      onSignedIn();
+      await onSignedIn();
     } catch (error) {
       setProblem(signInProblem(error));
-      setIsSending(false);
       field.current?.select();
+    } finally {
+      // Also where another gateway answers that does not know of it yet: the form is still there.
+      setIsSending(false);
     }
   };
   return (

@@ -104,6 +104,24 @@ test('what was refused is forgotten, and what comes after it begins another part
   expect(second?.part).not.toBe(first?.part);
 });
 
+test('rows of which something is stored are not counted among those that are lost', () => {
+  const { ledger: kept, dropped } = ledger(2);
+  kept.add(use('a'), { requests: 1 }, NOW);
+  for (const report of pending(kept)) kept.stored(report);
+  kept.add(use('a'), { requests: 1 }, NOW);
+  kept.add(use('b'), { requests: 1 }, NOW);
+  const [report] = pending(kept);
+  kept.add(use('c'), { requests: 1 }, NOW);
+  expect(dropped).toEqual([1]);
+  expect(report?.rows).toHaveLength(2);
+
+  const { ledger: other } = ledger();
+  other.add(use('a'), { requests: 1 }, NOW);
+  for (const first of pending(other)) other.stored(first);
+  other.add(use('b'), { requests: 1 }, NOW);
+  expect(pending(other).map((second) => other.refused(second))).toEqual([1]);
+});
+
 test('a sum stays one that can be stored', () => {
   const { ledger: kept } = ledger();
   for (let times = 0; times < 3; times += 1) kept.add(use(), { promptTokens: Number.MAX_SAFE_INTEGER }, NOW);

@@ -21,6 +21,8 @@ interface Part {
   revision: number;
   /** The last one that the batch process is known to have; 0 for none. */
   stored: number;
+  /** Of how many rows something is stored: those that came first. */
+  storedRows: number;
 }
 
 /** Some 15 MB: hours of a batch process that is away, unless keys and deployments are many thousands. */
@@ -53,7 +55,7 @@ export class UsageLedger {
   readonly #open = new Map<string, { part: Part; row: UsageRow }>();
   readonly #filling = new Map<string, Part>();
 
-  /** `onDrop` is told how many rows were given up because there is no room and nobody took them. */
+  /** `onDrop` is told how many rows of which nothing is stored were given up because there is no room. */
   constructor(onDrop: (rows: number) => void, mostRows = MOST_ROWS) {
     this.#onDrop = onDrop;
     this.#mostRows = mostRows;
@@ -88,17 +90,19 @@ export class UsageLedger {
   }
 
   /** The batch process has it. */
-  stored({ part: id, revision }: UsageReport): void {
+  stored({ part: id, revision, rows }: UsageReport): void {
     const part = this.#parts.get(id);
-    if (part !== undefined) part.stored = revision;
+    if (part === undefined) return;
+    part.stored = revision;
+    part.storedRows = rows.length;
   }
 
-  /** The batch process will never take it: gives it up and returns how many rows it had. */
+  /** The batch process will never take it: gives it up and returns how many rows it had of which nothing is stored. */
   refused({ part: id }: UsageReport): number {
     const part = this.#parts.get(id);
     if (part === undefined) return 0;
     this.#forget(part);
-    return part.rows.length;
+    return part.rows.length - part.storedRows;
   }
 
   #begin(id: string, hour: number, { key, deployment }: Usage): { part: Part; row: UsageRow } {
@@ -117,7 +121,8 @@ export class UsageLedger {
     const filling = this.#filling.get(place);
     if (filling !== undefined && filling.rows.length < ROWS_PER_REPORT) return filling;
     this.#begun += 1;
-    const part = { id: `${this.#instance}-${this.#begun}`, hour, namespace, rows: [], revision: 0, stored: 0 };
+    const id = `${this.#instance}-${this.#begun}`;
+    const part = { id, hour, namespace, rows: [], revision: 0, stored: 0, storedRows: 0 };
     this.#parts.set(part.id, part);
     this.#filling.set(place, part);
     return part;
@@ -128,7 +133,7 @@ export class UsageLedger {
     for (const part of this.#parts.values()) if (part.stored === part.revision) this.#forget(part);
     for (const part of [...this.#parts.values()].toSorted((a, b) => a.hour - b.hour)) {
       if (this.#rows < this.#mostRows) return;
-      this.#onDrop(part.rows.length);
+      this.#onDrop(part.rows.length - part.storedRows);
       this.#forget(part);
     }
   }

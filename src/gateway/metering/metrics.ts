@@ -63,7 +63,7 @@ export class MeterMetrics {
     });
     this.#dropped = new Counter({
       name: 'infer_gateway_usage_rows_dropped_total',
-      help: 'Rows of use that were given up: the batch process took none for too long, or refused them.',
+      help: 'Rows of use of which nothing is kept: the batch process took none for too long, or refused them.',
       registers,
     });
   }

@@ -8,7 +8,7 @@ import { pino } from 'pino';
 import { Registry } from 'prom-client';
 import { Agent } from 'undici';
 import { eventually } from '../../../test/support/eventually.ts';
-import { usageReport, type UsageReport } from '../../channel/usage-report.ts';
+import { NO_USAGE_REPORT, usageReport, type UsageReport } from '../../channel/usage-report.ts';
 import { UsageLedger } from './ledger.ts';
 import { Meter } from './meter.ts';
 import { MeterMetrics } from './metrics.ts';
@@ -59,6 +59,7 @@ afterEach(async () => {
   server.closeAllConnections();
 });
 
+const refusal = (code: string): string => JSON.stringify({ error: { message: 'no', code } });
 const use = (namespace = 'team'): void =>
   ledger.add({ ...USE, key: { ...USE.key, namespace } }, { requests: 1 }, Date.now());
 const left = (): number => ledger.pending(Date.now()).toArray().length;
@@ -76,6 +77,7 @@ test('what changed is told once, and the next time with what came since', async 
 
 test.each([
   ['refuses', (response: ServerResponse) => void response.writeHead(503).end()],
+  ['could not read it', (response: ServerResponse) => void response.writeHead(400).end(refusal('invalid_request'))],
   ['breaks off before it answers', (response: ServerResponse) => void response.destroy()],
 ])('a batch process that %s is told again until it takes it, and the log says so once', async (_, fails) => {
   answer = fails;
@@ -105,7 +107,7 @@ test('the end tells what is left, also to a batch process that is busy at first'
 
 test('a report that is refused is given up, told in the log and counted, and others are taken', async () => {
   answer = (response, { namespace }) =>
-    void response.writeHead(namespace === 'bad' ? 400 : 204).end('{"error":"form"}');
+    void response.writeHead(namespace === 'bad' ? 400 : 204).end(refusal(NO_USAGE_REPORT));
   use('bad');
   use();
   reporter.start();

@@ -1,7 +1,7 @@
 /** Brings what was used to the batch process, which keeps it. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
-import { USAGE_PATH, type UsageReport } from '../../channel/usage-report.ts';
+import { NO_USAGE_REPORT, USAGE_PATH, type UsageReport } from '../../channel/usage-report.ts';
 import { pause } from '../../kube/backoff.ts';
 import { describeError } from '../../kube/errors.ts';
 import type { BatchUpstream } from '../proxy/batch-process.ts';
@@ -106,7 +106,9 @@ export class UsageReporter {
         signal: AbortSignal.any([signal, patience]),
       });
       if (statusCode === 400) {
-        this.#giveUp(report, await body.text());
+        const answer = await body.text();
+        if (codeOf(answer) !== NO_USAGE_REPORT) return { failure: 'status 400', unreachable: false };
+        this.#giveUp(report, answer);
         return { failure: undefined, unreachable: false };
       }
       await body.dump();
@@ -137,5 +139,13 @@ export class UsageReporter {
     const { logger } = this.#options;
     if (this.#failing) logger.warn({ error: failure }, 'the batch process does not take what was used: it is kept');
     else logger.info({}, 'the batch process takes what was used again');
+  }
+}
+
+function codeOf(answer: string): unknown {
+  try {
+    return (JSON.parse(answer) as { error?: { code?: unknown } | null } | null)?.error?.code;
+  } catch {
+    return undefined;
   }
 }

@@ -1,6 +1,7 @@
 /** Deployments as a real gateway shows them, and the stream of what changes. */
 import { connect, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { moveClock, stopTimers } from '../../../test/support/clock.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { inferenceDeployment } from '../../../test/support/resources.ts';
 import { EventStream, ViewBed, type ViewGateway } from '../../../test/support/view-bed.ts';
@@ -21,6 +22,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  jest.useRealTimers();
   for (const stream of streams) stream.close();
   for (const socket of sockets) socket.destroy();
   await bed.close();
@@ -175,9 +177,12 @@ describe('GET /deployments/events', () => {
 
   test('puts what many readers are told into words once', async () => {
     const [one, other] = [bed.addKey('web'), bed.addKey('other')];
+    // One tick, and no other while the words are written.
+    stopTimers('Interval');
     const readers = [await followed(one), await followed(one), await followed(other)];
     const looks = jest.spyOn(gateway.live, 'live');
     for (let index = 0; index < 150; index += 1) bed.inferenceDeployments.put(deployment(`d${index}`));
+    jest.advanceTimersByTime(1_000);
     for (const reader of readers) await eventually(() => expect(changesOf(reader)).toHaveLength(150));
     expect(looks).toHaveBeenCalledTimes(150);
     // And anew when one changes, also for who comes within the second.
@@ -204,10 +209,12 @@ describe('GET /deployments/events', () => {
   });
 
   test('ends by itself when the time of its key is up', async () => {
-    const expiresAt = new Date(Date.now() + 1_500).toISOString();
-    const stream = await followed(bed.addKey('web', { expiresAt }));
+    const expiresAt = new Date(Date.now() + 600_000).toISOString();
+    const [stream, other] = [await followed(bed.addKey('web', { expiresAt })), await followed(bed.addKey('other'))];
     expect(stream.ended).toBe(false);
+    moveClock(600_000);
     await eventually(() => expect(stream.ended).toBe(true));
+    expect(other.ended).toBe(false);
   });
 
   test('ends when the gateway leaves, and shows now and then that it lives', async () => {

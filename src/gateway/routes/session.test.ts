@@ -2,11 +2,12 @@
 import { createServer } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { Agent } from 'undici';
 import { chat, FakeDeployment } from '../../../test/support/gateway.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { CHAT, engine } from '../../../test/support/gateway-bed.ts';
+import { moveClock } from '../../../test/support/clock.ts';
 import { EventStream, ViewBed, type ViewGateway } from '../../../test/support/view-bed.ts';
 import { hashDigest, seal } from '../session/seal.ts';
 
@@ -21,6 +22,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
+  jest.useRealTimers();
   await bed.close();
 });
 
@@ -63,7 +65,8 @@ describe('signing in', () => {
   });
 
   test('needs a key of scope view', async () => {
-    expect((await signIn(`${bed.addKey('web').slice(0, -1)}0`)).status).toBe(401);
+    const key = bed.addKey('web');
+    expect((await signIn(`${key.slice(0, -1)}${key.endsWith('0') ? '1' : '0'}`)).status).toBe(401);
     expect((await signIn(bed.addKey('off', { disabled: true }))).status).toBe(401);
     expect((await signIn(bed.addKey('robot', { scopes: ['inference'] }))).status).toBe(403);
     expect((await signIn(bed.addKey('boss', { scopes: ['admin'] }))).status).toBe(204);
@@ -152,10 +155,11 @@ describe('a session', () => {
     const cookie = await cookieOf(bed.addKey('web'));
     const young = await bed.start();
     const session = async () => (await fetch(`${young.url}/session`, { headers: { cookie, ...PAGE } })).status;
-    // The operator that led has gone: people can sign in, and the page goes on to ask.
-    young.sealing.leaders = 0;
+    const others = jest.spyOn(young.sealing, 'others', 'get');
+    // Without an operator people can sign in, and the page goes on to ask.
+    others.mockReturnValue('known later');
     expect([await statusOf(cookie, PAGE, young), await session()]).toEqual([503, 401]);
-    young.sealing.leaders = 1;
+    others.mockReturnValue('known soon');
     expect([await statusOf(cookie, PAGE, young), await session()]).toEqual([503, 503]);
     const response = await fetch(`${young.url}/v1/models`, { headers: { cookie, ...PAGE } });
     expect(response.headers.get('retry-after')).toBe('2');
@@ -168,16 +172,22 @@ describe('a session', () => {
   });
 
   test('ends its streams with it', async () => {
-    bed.addKey('web');
+    const key = bed.addKey('web');
     const hash = bed.apiKeys.get({ namespace: 'team-a', name: 'web' })?.spec.hash ?? '';
-    const issuedAtMs = Date.now() - 12 * 3_600_000 + 1_500;
+    const issuedAtMs = Date.now() - 12 * 3_600_000 + 600_000;
     const names = { namespace: 'team-a', name: 'web', keyId: 'keyofweb' };
     const sealed = seal({ ...names, issuedAtMs, hashDigest: hashDigest(hash) }, gateway.sealing.current());
     const cookie = `infer_session=${sealed}`;
-    const stream = await EventStream.open(`${gateway.url}/v1/deployments/events`, { cookie, ...PAGE });
+    const fresh = await cookieOf(key);
+    const open = (session: string) =>
+      EventStream.open(`${gateway.url}/v1/deployments/events`, { cookie: session, ...PAGE });
+    const [stream, other] = [await open(cookie), await open(fresh)];
     expect([stream.status, stream.ended]).toEqual([200, false]);
+    moveClock(600_000);
     await eventually(() => expect(stream.ended).toBe(true));
     expect(await statusOf(cookie)).toBe(401);
+    expect([other.status, other.ended]).toEqual([200, false]);
+    expect(await statusOf(fresh)).toBe(200);
   });
 
   test('has answers that no proxy may keep', async () => {

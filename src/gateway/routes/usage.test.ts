@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, expect, jest, test } from '@jest/globals';
 import { Agent } from 'undici';
 import { KEY, startGateway, VIEW_KEY, type RunningGateway } from '../../../test/support/gateway.ts';
 import { ViewBed } from '../../../test/support/view-bed.ts';
@@ -76,6 +76,23 @@ test('the batch process is told who may see cost, and who others, and believes n
     ['web', undefined, undefined],
     ['boss', 'true', undefined],
     ['one', undefined, 'true'],
+  ]);
+});
+
+test('a key of which nothing is known is shown its own usage alone', async () => {
+  await start();
+  await ask('/v1/usage');
+  await gateway?.close();
+  const bed = new ViewBed();
+  const { port } = upstream.address() as AddressInfo;
+  gateway = await bed.start({}, [], { dispatcher: new Agent(), origin: `http://127.0.0.1:${port}` });
+  const key = bed.addKey('web');
+  // As where the resource goes in the moment after the key was looked up.
+  jest.spyOn(bed.apiKeys, 'get').mockReturnValue(undefined);
+  await ask('/v1/usage', key);
+  expect(asked.map(({ headers }) => [headers['x-infer-key'], headers['x-infer-own-usage']])).toEqual([
+    ['view', 'true'],
+    ['web', 'true'],
   ]);
 });
 

@@ -14,7 +14,7 @@ interface Parts {
   /** Undefined where this installation has none. */
   readonly batchProcess: BatchProcess | undefined;
   readonly limits: GatewayLimits;
-  /** Tells which deployments a key is restricted to; without it no key is. */
+  /** Tells which deployments a key is restricted to; without it every key is taken for one that is. */
   readonly apiKeys: Pick<Informer<APIKey>, 'get'> | undefined;
 }
 
@@ -50,10 +50,15 @@ export function addUsageRoute(app: FastifyInstance, { apiKeys, authenticator, ba
   for (const base of BASES) app.get(`${base}/usage`, { onRequest }, handler);
 }
 
-/** What a deployment costs is shown to admins; a key that is restricted to some deployments is shown its own usage alone. */
+/**
+ * What a deployment costs is shown to admins; a key that is restricted to some deployments, or whose resource is not known
+ * (any more), is shown its own usage alone.
+ */
 function shownTo(key: AuthenticatedKey, apiKeys: Parts['apiKeys']): Record<`x-infer-${string}`, string> {
+  const resource = apiKeys?.get(key);
+  const isRestricted = resource === undefined || resource.spec.deployments !== undefined;
   return {
     ...(key.scopes.has('admin') && { 'x-infer-admin': 'true' }),
-    ...(apiKeys?.get(key)?.spec.deployments !== undefined && { 'x-infer-own-usage': 'true' }),
+    ...(isRestricted && { 'x-infer-own-usage': 'true' }),
   };
 }

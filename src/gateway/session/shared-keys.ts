@@ -3,10 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { SealingKey } from '../../channel/messages.ts';
 import { SealingKeys, type Source } from '../../channel/sealing-keys.ts';
 
-/**
- * A leader that is new has heard all gateways by then, and told what they hold; it comes to a gateway that is new within the
- * first seconds.
- */
+/** A leader has heard all gateways by then, and told what they hold; it comes to a gateway that is new within the first seconds. */
 const SETTLED_MS = 30_000;
 
 export class SharedKeys {
@@ -15,7 +12,9 @@ export class SharedKeys {
   readonly #listeners = new Set<() => void>();
 
   readonly #startedAtMs: number;
-  #leaderSinceMs: number | undefined;
+  #hasLeader = false;
+  /** Not of the leader there is now: a channel that breaks again and again would leave sessions unknown for ever. */
+  #firstLeaderAtMs: number | undefined;
 
   /** `now` returns Unix milliseconds. */
   constructor(now: () => number = () => Date.now()) {
@@ -25,13 +24,14 @@ export class SharedKeys {
 
   /** So many leaders are connected. */
   set leaders(count: number) {
-    this.#leaderSinceMs = count === 0 ? undefined : (this.#leaderSinceMs ?? this.#now());
+    this.#hasLeader = count > 0;
+    if (this.#hasLeader) this.#firstLeaderAtMs ??= this.#now();
   }
 
   /** Whether keys of other gateways may be still to come: within moments, once an operator leads, or none that matter. */
   get others(): 'known soon' | 'known later' | undefined {
-    if (this.#now() - (this.#leaderSinceMs ?? this.#startedAtMs) < SETTLED_MS) return 'known soon';
-    return this.#leaderSinceMs === undefined ? 'known later' : undefined;
+    if (this.#now() - (this.#firstLeaderAtMs ?? this.#startedAtMs) < SETTLED_MS) return 'known soon';
+    return this.#hasLeader ? undefined : 'known later';
   }
 
   /** Calls `listener` when there are others than before. */

@@ -66,15 +66,23 @@ describe('a replica that the status counts and the cache does not know', () => {
   };
 
   test('goes on where the API server has it', async () => {
-    expect(await usageOf(resource, [], context(undefined, [], [live]))).toBe(before);
+    expect((await usageOf(resource, [], context(undefined, [], [live]))).usage).toBe(before);
   });
 
   test.each<[string, Pod[]]>([
     ['is gone', []],
     ['is a replica of nobody', [{ ...live, metadata: { ...live.metadata, ownerReferences: [] } }]],
   ])('has ended where it %s, when nobody watched any more', async (_, there) => {
-    const usage = await usageOf(resource, [], context(undefined, [], there));
+    const { usage } = await usageOf(resource, [], context(undefined, [], there));
     expect(usage).toMatchObject({ replicaSeconds: 300, asOf: '2026-01-01T00:05:00Z', running: [] });
+  });
+
+  test('keeps its time where it cannot be looked for, and the failure does not hide what else is told', async () => {
+    const failure = new Error('etcd is away');
+    const failing = { ...context(500), client: { list: () => Promise.reject(failure) } };
+    const { told, failure: thrown } = await timeAndPrice(observation({ resource, profile, pods: [] }), failing);
+    expect(told.usage).toBe(before);
+    expect(thrown).toBe(failure);
   });
 });
 

@@ -25,12 +25,12 @@ export interface AccountingContext {
 
 /**
  * Returns what the status is to tell of time and price, and after how many milliseconds that may change although nothing
- * happens. Throws as `usageOf`.
+ * happens. `failure` as of `usageOf`.
  */
 export async function timeAndPrice(
   { pods, profile, resource }: Observation,
   context: AccountingContext,
-): Promise<{ told: Pick<StatusInput, 'usage' | 'perMillionTokens'>; lookAgainMs: number[] }> {
+): Promise<{ told: Pick<StatusInput, 'usage' | 'perMillionTokens'>; lookAgainMs: number[]; failure: unknown }> {
   const { uid = '' } = resource.metadata;
   const price = profile?.spec.price;
   const rate = context.scaling.tokensPerSecond(uid);
@@ -38,29 +38,32 @@ export async function timeAndPrice(
   const perMillion = perHour === undefined || rate === undefined ? undefined : perMillionTokens(perHour, rate);
   const before = price && resource.status?.cost?.perMillionTokens;
   const { shown, unsettled } = context.prices.show(uid, before, perMillion, performance.now());
-  return {
-    told: { usage: await usageOf(resource, pods, context), perMillionTokens: shown },
-    lookAgainMs: unsettled ? [PRICE_INTERVAL_MS] : [],
-  };
+  const { usage, failure } = await usageOf(resource, pods, context);
+  return { told: { usage, perMillionTokens: shown }, lookAgainMs: unsettled ? [PRICE_INTERVAL_MS] : [], failure };
 }
 
 /**
  * Returns the checkpoint of the time of the replicas, of which `pods` are there by the cache. One that the status counts and
- * that the cache does not know is looked for: of the two watches that of the pods may be behind. Throws what the API server
- * answered (ApiError).
+ * that the cache does not know is looked for: of the two watches that of the pods may be behind. Where that fails it is the
+ * checkpoint of the status with the `failure`, to be thrown once all else is told: the next pass counts the same time.
  */
 export async function usageOf(
   { metadata: { namespace = '', uid = '' }, status }: InferenceDeployment,
   pods: readonly Pod[],
   { client, departed, unwatchedSince }: Pick<AccountingContext, 'client' | 'departed' | 'unwatchedSince'>,
-): Promise<InferenceDeploymentStatus['usage']> {
+): Promise<{ usage: InferenceDeploymentStatus['usage']; failure?: unknown }> {
   const key = `${namespace}/${uid}`;
   const lives = departed.lives(key, pods);
   const missing = unseen(status?.usage, lives);
-  if (missing.length === 0) return advance(status?.usage, lives, unwatchedSince);
-  const { items } = await client.list(podResource, { namespace, labelSelector: `${DEPLOYMENT_UID_LABEL}=${uid}` });
-  const late = items.filter((pod) => replicaIndexKey(pod) === key && missing.includes(pod.metadata.uid ?? ''));
-  return advance(status?.usage, [...lives, ...lifetimes(late, [])], unwatchedSince);
+  if (missing.length === 0) return { usage: advance(status?.usage, lives, unwatchedSince) };
+  const labelSelector = `${DEPLOYMENT_UID_LABEL}=${uid}`;
+  try {
+    const { items } = await client.list(podResource, { namespace, labelSelector });
+    const late = items.filter((pod) => replicaIndexKey(pod) === key && missing.includes(pod.metadata.uid ?? ''));
+    return { usage: advance(status?.usage, [...lives, ...lifetimes(late, [])], unwatchedSince) };
+  } catch (failure) {
+    return { usage: status?.usage, failure };
+  }
 }
 
 /**
