@@ -96,12 +96,10 @@ describe('EngineLogs', () => {
     expect(await reasonOf(failed(1))).toBe('GPUOutOfMemory');
   });
 
-  test('the cause before is shown until the log of the next failure was read or given up', async () => {
+  test('the cause before is shown until the log of a later failure was read, also where one was given up', async () => {
     await logs.causesOf([failed(0)]);
     answer = unreachable;
-    expect(await reasonOf(failed(1))).toBe('GPUOutOfMemory');
-    expect(await reasonOf(failed(1))).toBe('GPUOutOfMemory');
-    expect(await reasonOf(failed(1))).toBeUndefined();
+    for (let look = 0; look < 4; look += 1) expect(await reasonOf(failed(1))).toBe('GPUOutOfMemory');
   });
 
   test('another cause replaces the one before', async () => {

@@ -33,7 +33,7 @@ interface Entry {
    * meanwhile, so that it is read once more when Kubernetes shows the failure as the previous container's.
    */
   log: 'unread' | 'silent' | 'done';
-  /** Until this failure's log is done: what the one before said, so that status does not flap in a crash loop. */
+  /** Where this failure's log is not read: what the one before said, so that status does not flap in a crash loop. */
   cause: EngineCause | undefined;
 }
 
@@ -92,9 +92,8 @@ export class EngineLogs {
     } catch (error) {
       const { namespace, name } = metadata;
       this.#log.debug({ pod: `${namespace}/${name}`, error: describeError(error) }, 'log of a failed engine not read');
-      if (entry.tries < MAX_TRIES) return;
-      entry.log = 'done';
-      entry.cause = undefined;
+      // What the failure before said stays: a kubelet that does not answer for a moment is no other cause.
+      if (entry.tries >= MAX_TRIES) entry.log = 'done';
     }
   }
 }
