@@ -1,4 +1,5 @@
 /** Pure: what requests used and what replicas cost in the same rows. */
+import { compareNames } from '../usage/rows.ts';
 import type { ReplicaTimeRow } from './rows.ts';
 
 interface UsageRow {
@@ -40,7 +41,7 @@ export function withReplicaTime<Row extends UsageRow>(
     further.push(...others.map((other) => ({ ...empty(start, deployment), ...other })));
   }
   return [...joined.values(), ...further].toSorted(
-    (a, b) => a.start - b.start || compare(a.deployment ?? '', b.deployment ?? ''),
+    (a, b) => a.start - b.start || compareNames(a.deployment ?? '', b.deployment ?? ''),
   );
 }
 
@@ -52,10 +53,5 @@ function costsOf({ cost }: ReplicaTimeRow): Required<Pick<ReplicaTimeFields, 'co
   return Object.entries(cost)
     .filter(([, sum]) => sum > 0)
     .map(([currency, sum]) => ({ currency, cost: sum.toFixed(COST_DIGITS) }))
-    .toSorted((a, b) => compare(a.currency, b.currency));
-}
-
-function compare(a: string, b: string): number {
-  if (a === b) return 0;
-  return a < b ? -1 : 1;
+    .toSorted((a, b) => compareNames(a.currency, b.currency));
 }

@@ -1,6 +1,7 @@
 /** Keeping the objects of a day few. */
 import { expect, test } from '@jest/globals';
 import { MemoryStore } from '../../../test/support/memory-store.ts';
+import { Crash, MortalStore } from '../../../test/support/mortal-store.ts';
 import { ReplicaTimeRecords } from './records.ts';
 import type { Snapshot } from './snapshots.ts';
 
@@ -8,28 +9,6 @@ const HOUR = 3_600;
 const DAY = Date.parse('2026-11-25T00:00:00Z') / 1_000;
 const OVER = DAY + 26 * HOUR;
 const { signal } = new AbortController();
-
-class Crash extends Error {}
-
-/** A store that does not live through its `lifetime`-th change. */
-class MortalStore extends MemoryStore {
-  lifetime = Number.POSITIVE_INFINITY;
-
-  override async put(...parameters: Parameters<MemoryStore['put']>): Promise<number> {
-    this.#live();
-    return await super.put(...parameters);
-  }
-
-  override async delete(key: string): Promise<void> {
-    this.#live();
-    await super.delete(key);
-  }
-
-  #live(): void {
-    this.lifetime -= 1;
-    if (this.lifetime < 0) throw new Crash();
-  }
-}
 
 function recordsOf(store: MemoryStore, writer: string): ReplicaTimeRecords {
   return new ReplicaTimeRecords(store, { error: () => undefined }, writer);

@@ -60,7 +60,7 @@ export class UsageSums {
   /** Returns the sums in the order of their time, deployment and key. */
   rows(): UsageObject[] {
     return [...this.#sums.values()].toSorted(
-      (a, b) => a.start - b.start || compare(a.deployment, b.deployment) || compare(a.key, b.key),
+      (a, b) => a.start - b.start || compareNames(a.deployment, b.deployment) || compareNames(a.key, b.key),
     );
   }
 
@@ -96,7 +96,8 @@ export function unusedRow(start: number, deployment: string | null, key: string 
   };
 }
 
-function compare(a: string | null, b: string | null): number {
+/** Returns the order of two names by their characters: negative, zero or positive; null is before all. */
+export function compareNames(a: string | null, b: string | null): number {
   if (a === b) return 0;
   return (a ?? '') < (b ?? '') ? -1 : 1;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { MemoryStore } from '../../../test/support/memory-store.ts';
+import { MortalStore } from '../../../test/support/mortal-store.ts';
 import type { UsagePart, UsageReport } from '../../channel/usage-report.ts';
 import { TooMuchUsage } from '../too-much-usage.ts';
 import { KEPT_MS, tidyUsage, type Tidied } from './tidy.ts';
@@ -34,28 +35,6 @@ function report(part: string, hour: number, requests: number, more: Partial<Usag
     ],
     ...more,
   };
-}
-
-class Crash extends Error {}
-
-/** A store that does not live through its `lifetime`-th change. */
-class MortalStore extends MemoryStore {
-  lifetime = Number.POSITIVE_INFINITY;
-
-  override async put(...parameters: Parameters<MemoryStore['put']>): Promise<number> {
-    this.#live();
-    return await super.put(...parameters);
-  }
-
-  override async delete(key: string): Promise<void> {
-    this.#live();
-    await super.delete(key);
-  }
-
-  #live(): void {
-    this.lifetime -= 1;
-    if (this.lifetime < 0) throw new Crash();
-  }
 }
 
 const logger = { error: () => undefined };
