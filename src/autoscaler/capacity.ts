@@ -61,6 +61,8 @@ export interface Capacity {
   concurrency: number;
   /** Requests a second that keep it there; what a replica is counted as. */
   requestsPerSecond: number;
+  /** The same where nothing that was saved of the budget is spent; what replicas are let go by. */
+  lastingRequestsPerSecond: number;
   /** The p95 of a request that is alone, in milliseconds. */
   unloadedP95Ms: number;
   /** How much of this is learned, 0 to 1; the rest is spec.scaling.targetRps. */
@@ -85,7 +87,7 @@ const PRIOR_REQUESTS = 50;
 /** Nothing is claimed beyond so many times the concurrency that was seen. */
 export const BEYOND_SEEN = 2;
 /** One request in a hundred fewer late is worth so many per cent of replicas. */
-const WORTH = 12;
+const WORTH = 6;
 const STEP = 0.005;
 /** How many times a request's mean the load must have been steady before latencies are taken for its. */
 const LEAST_STEADY = 3;
@@ -144,29 +146,50 @@ export function capacityOf(model: CapacityModel, targets: ScalingTargets): Capac
   const unloadedP95Ms = quantileOf(model.alone, 0.95);
   if (mean === undefined || unloadedP95Ms === undefined) return undefined;
   const time = tokenTime(model.line);
-  const wanted = concurrencyFor(model, time, targets);
-  const concurrency = Math.max(1, Math.min(wanted, Math.max(4, BEYOND_SEEN * model.seenConcurrency)));
-  const meanLatencyMs = mean * slowdown(time, concurrency);
-  const learned = (concurrency * 1000) / meanLatencyMs;
   const weight = total(model.alone);
   const confidence = weight / (weight + PRIOR_REQUESTS);
-  const blended = Math.exp(confidence * Math.log(learned) + (1 - confidence) * Math.log(targets.targetRps));
+  const most = Math.max(4, BEYOND_SEEN * model.seenConcurrency);
+  const concurrencyAt = (late: number): number =>
+    Math.max(1, Math.min(most, concurrencyFor(model, time, targets, late)));
+  const rateAt = (concurrency: number): number => {
+    const learned = (concurrency * 1000) / (mean * slowdown(time, concurrency));
+    return Math.exp(confidence * Math.log(learned) + (1 - confidence) * Math.log(targets.targetRps));
+  };
+  const allowed = allowedLate(model);
+  const concurrency = concurrencyAt(allowed);
   return {
     concurrency,
-    requestsPerSecond: blended,
+    requestsPerSecond: rateAt(concurrency),
+    lastingRequestsPerSecond: rateAt(concurrencyAt(Math.min(allowed, LATE_SHARE))),
     unloadedP95Ms,
     confidence,
   };
 }
 
-/** Returns at which concurrency as many requests are late as may be. */
-function concurrencyFor(model: CapacityModel, time: TokenTime, { targetLatencyMs }: ScalingTargets): number {
+/** Returns what the spec says a replica can do, until something is learned. */
+export function assumedCapacity({ targetRps, targetLatencyMs }: ScalingTargets): Capacity {
+  return {
+    // By Little's law, where requests take half of what they may.
+    concurrency: Math.max(1, (targetRps * targetLatencyMs) / 2 / 1000),
+    requestsPerSecond: targetRps,
+    lastingRequestsPerSecond: targetRps,
+    unloadedP95Ms: 0,
+    confidence: 0,
+  };
+}
+
+/** Returns at which concurrency the share `allowed` of the requests is late. */
+function concurrencyFor(
+  model: CapacityModel,
+  time: TokenTime,
+  { targetLatencyMs }: ScalingTargets,
+  allowed: number,
+): number {
   const least = leastSlowdown(targetLatencyMs / (quantileOf(model.alone, 0.95) ?? targetLatencyMs));
   const at = (late: number): number => {
     const latencyMs = quantileOf(model.alone, 1 - late) ?? targetLatencyMs;
     return batchAt(time, Math.min(MOST_SLOWDOWN, Math.max(least, targetLatencyMs / latencyMs)));
   };
-  const allowed = allowedLate(model);
   if (allowed >= LATE_SHARE) return at(allowed);
   // To make up for what was late is bought as long as it is cheap: close to the unloaded latency it hardly can be.
   let late = LATE_SHARE;

@@ -10,6 +10,8 @@ export interface Choice {
   needed: number;
   /** Kept since the like of it was missed before. */
   isHeld?: boolean;
+  /** One fewer would serve what comes, with nothing to spare. */
+  isClose?: boolean;
   /** What batches need, where that is more than anything else does. */
   batchReplicas?: number;
 }
@@ -17,7 +19,7 @@ export interface Choice {
 /** Returns what is wanted; `state` is what is kept of before, `candidates` are what the parts of the rule want. */
 export function choose(
   state: { recommendations: Recommendations; held: Recommendations; busyAtMs: number },
-  candidates: Record<'rate' | 'latency' | 'saturation' | 'batch', number>,
+  candidates: Record<'rate' | 'settled' | 'latency' | 'saturation' | 'batch', number>,
   { current, ready, blocked, blockedBy }: ReplicaCounts,
   { minReplicas, idleMs }: ScalingTargets,
   nowMs: number,
@@ -29,7 +31,8 @@ export function choose(
   const isAsleep = current === 0 && idleForMs > 0;
   const online = Math.max(rate, latency, saturation);
   const needed = Math.max(isAsleep ? 0 : 1, online, batch);
-  const forBatches = batch > online && { batchReplicas: batch };
+  const isForBatches = batch > online && batch >= candidates.settled;
+  const forBatches = isForBatches && { batchReplicas: batch };
   // Where most can run, the few that fail are no reason to leave the load to those that are there.
   const isStuck = blockedBy === 'Failing' ? blocked > ready : blocked > 0;
   if (needed > current && (!isStuck || current === 0)) {
@@ -41,20 +44,27 @@ export function choose(
   if (blocked > 0 && needed > current - blocked) {
     return { wanted, reason: blockedBy === 'Failing' ? 'ReplicasFailing' : 'WaitingForGPU', needed, ...forBatches };
   }
-  const reason = restReason(wanted, Math.max(needed, minReplicas), minReplicas, idleForMs);
+  const carrying = Math.min(current, Math.max(needed, candidates.settled));
   return {
     wanted,
-    reason: reason === 'Steady' && forBatches ? 'Batches' : reason,
+    reason: restReason(wanted, Math.max(carrying, minReplicas), minReplicas, { idleForMs, isForBatches }),
     needed,
     isHeld: kept > lasting,
+    isClose: wanted === carrying && wanted > needed,
     ...forBatches,
   };
 }
 
-function restReason(wanted: number, needed: number, minReplicas: number, idleForMs: number): ScalingReason {
+function restReason(
+  wanted: number,
+  needed: number,
+  minReplicas: number,
+  { idleForMs, isForBatches }: { idleForMs: number; isForBatches: boolean },
+): ScalingReason {
   if (wanted > needed) return 'Stabilizing';
   if (wanted <= minReplicas) return 'MinReplicas';
-  return wanted === 1 && idleForMs > 0 ? 'Idle' : 'Steady';
+  if (wanted === 1 && idleForMs > 0) return 'Idle';
+  return isForBatches ? 'Batches' : 'Steady';
 }
 
 function upReason(

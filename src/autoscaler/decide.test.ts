@@ -48,6 +48,27 @@ describe('failures that others had', () => {
     expect(world.changes(length)).toBe(0);
   });
 
+  // The budget of late requests was saved up beside more replicas and spent with fewer, each of these for ever.
+  test.each([15.3267, 23.95, 47.35, 78.45])('replicas do not come and go under a constant %d requests/s', (rps) => {
+    const world = new World();
+    world.run(5_400, rps);
+    const { length } = world.wanted;
+    const decision = world.run(7_200, rps);
+    expect(world.changes(length)).toBe(0);
+    expect(decision.reason).toBe('Steady');
+  });
+
+  test('a step down that was one too many is not tried again after each window', () => {
+    // Close to what an engine can do at all, latencies rise faster than was learned.
+    const world = new World({ targetLatencyMs: 10_000 });
+    world.loadTimeMs = 300_000;
+    world.run(5_400, 32.07);
+    const { length } = world.wanted;
+    world.run(7_200, 32.07);
+    // Requests may have become others: one more try in two hours.
+    expect(world.changes(length)).toBeLessThanOrEqual(2);
+  });
+
   test('no traffic at all is data, and goes down to the minimum after the window', () => {
     const world = new World({}, 1);
     world.run(1_200, 40);
@@ -236,6 +257,13 @@ test('says what it saw, and what limits it', () => {
   );
 });
 
+test('says why it keeps one more than what comes needs', () => {
+  const world = new World();
+  expect(world.run(9_000, 23.95).message).toMatch(
+    /^4 replicas: 24 requests\/s, of which a replica serves \d\.\d within 5 s, as was learned; 3 would have nothing to spare\.$/,
+  );
+});
+
 describe('over random loads', () => {
   const loads = fc.array(
     fc.record({ seconds: fc.integer({ min: 5, max: 400 }), rps: fc.double({ min: 0, max: 80, noNaN: true }) }),
@@ -279,7 +307,7 @@ describe('over random loads', () => {
         world.run(3_600, rps);
         expect(world.changes(length)).toBeLessThanOrEqual(1);
       }),
-      { numRuns: 4 },
+      { numRuns: 8 },
     );
   });
 

@@ -2,7 +2,7 @@
 import { total } from '../channel/histogram.ts';
 import { addArrivals, addScatter, POISSON, type ArrivalHistory, type Scatter } from './arrivals.ts';
 import { soundEngines } from './buried.ts';
-import { capacityOf, learn, UNLEARNED, type Capacity, type CapacityModel } from './capacity.ts';
+import { assumedCapacity, capacityOf, learn, UNLEARNED, type Capacity, type CapacityModel } from './capacity.ts';
 import { choose, type Choice } from './choose.ts';
 import { demandOf, wholeReplicas, type Demand } from './demand.ts';
 import { explain, type ScalingReason } from './explain.ts';
@@ -25,6 +25,7 @@ import {
 } from './observation.ts';
 import { recommend, type Recommendations } from './recommendations.ts';
 import { addInterval, NO_REGRET, type Regret } from './regret.ts';
+import { addChoice, FULL_TRUST, trustAt, type Trust } from './trust.ts';
 
 /** What keeps a deployment from what it should have. */
 export type ScalingLimit = 'AtMax' | 'WaitingForGPU' | 'LatencyTargetUnattainable';
@@ -58,6 +59,8 @@ export interface ScalerState {
   busyAtMs: number;
   /** Requests that wait in engines, smoothed. */
   waiting: number;
+  /** How far what was learned is to be trusted when replicas are let go. */
+  trust: Trust;
   /** How long a replica takes to start; undefined before one was seen. */
   loadTimeMs: number | undefined;
   lastMs: number;
@@ -92,6 +95,7 @@ export function initialState(targets: ScalingTargets, current: number, learned: 
     readySinceMs: nowMs,
     busyAtMs: nowMs,
     waiting: 0,
+    trust: FULL_TRUST,
     loadTimeMs: restoredLoadTimeMs(learned, targets.capacityKey),
     lastMs: nowMs,
   };
@@ -130,9 +134,10 @@ export function decide(
   }
   const state = observe(before, traffic, observation, targets, nowMs);
   const learned = capacityOf(state.capacity, targets);
-  const capacity = learned ?? assumed(targets);
+  const capacity = learned ?? assumedCapacity(targets);
   const leadMs = (state.loadTimeMs ?? UNKNOWN_LOAD_MS) + TICK_MS;
-  const demand = demandOf(state.arrivals, capacity, traffic, {
+  const lastingRequestsPerSecond = capacity.lastingRequestsPerSecond * trustAt(state.trust, nowMs);
+  const demand = demandOf(state.arrivals, { ...capacity, lastingRequestsPerSecond }, traffic, {
     leadMs,
     scatter: before.scatter.index,
     ready: replicas.ready,
@@ -176,6 +181,11 @@ export function decide(
     const asked = Math.min(targets.maxReplicas, choice.wanted);
     state.recommendations = recommend(state.recommendations, asked, { nowMs, windowMs: targets.stabilizationMs });
   }
+  state.trust = addChoice(state.trust, choice, {
+    current: replicas.current,
+    carried: replicas.ready === 0 ? 0 : demand.present / replicas.ready / capacity.lastingRequestsPerSecond,
+    nowMs,
+  });
   const decision = bounded(choice, observation, targets, candidates, { capacity, demand, p95Ms, unattainable });
   return { state, decision };
 }
@@ -203,7 +213,7 @@ function remember(
 
 /** Between the bounds of the spec, and in words. */
 function bounded(
-  { wanted, reason, needed, isHeld = false, batchReplicas }: Choice,
+  { wanted, reason, needed, isHeld = false, isClose = false, batchReplicas }: Choice,
   { traffic, replicas }: Observation,
   targets: ScalingTargets,
   candidates: Record<string, number>,
@@ -220,6 +230,7 @@ function bounded(
     needed,
     reason: shown,
     isHeld,
+    isClose,
     targets,
     replicas,
     traffic,
@@ -235,17 +246,6 @@ function limitOf(isShort: boolean, reason: ScalingReason, unattainable: boolean)
   if (reason === 'WaitingForGPU') return 'WaitingForGPU';
   if (isShort) return 'AtMax';
   return unattainable ? 'LatencyTargetUnattainable' : undefined;
-}
-
-/** What the spec says a replica can do, until something is learned. */
-function assumed({ targetRps, targetLatencyMs }: ScalingTargets): Capacity {
-  return {
-    // By Little's law, where requests take half of what they may.
-    concurrency: Math.max(1, (targetRps * targetLatencyMs) / 2 / 1000),
-    requestsPerSecond: targetRps,
-    unloadedP95Ms: 0,
-    confidence: 0,
-  };
 }
 
 function recommendations(
@@ -281,6 +281,7 @@ function observe(
     readySinceMs: isMore ? nowMs : Math.min(before.readySinceMs, nowMs),
     busyAtMs: isBusy ? nowMs : before.busyAtMs,
     waiting: smoothedWaiting(before.waiting, traffic),
+    trust: isSame && before.capacity.targetLatencyMs === targets.targetLatencyMs ? before.trust : FULL_TRUST,
     loadTimeMs: replicas.startTimesMs.reduce<number | undefined>(
       (known, ms) => (known === undefined ? ms : known + LOAD_SHARE * (ms - known)),
       isSame ? before.loadTimeMs : undefined,

@@ -4,7 +4,7 @@ import { demandOf, wholeReplicas, type Demand } from './demand.ts';
 import type { EngineSample } from './observation.ts';
 
 const SLOT_MS = 5_000;
-const CAPACITY = { requestsPerSecond: 5, concurrency: 10 };
+const CAPACITY = { requestsPerSecond: 5, lastingRequestsPerSecond: 4, concurrency: 10 };
 
 /** Ten minutes of a rate, requests per second by the second. */
 function history(rate: (second: number) => number): ArrivalHistory {
@@ -53,7 +53,11 @@ describe('demand', () => {
     const rising = demand((second) => 10 + second / 20);
     expect(rising.requestsPerSecond).toBeGreaterThan(42);
     expect(rising.requestsPerSecond).toBeLessThan(48);
-    expect(rising.settled).toBeCloseTo(8, 0);
+    expect(rising.present).toBeCloseTo(40, 0);
+  });
+
+  test('to go down to is what replicas carry without what was saved, and with a margin', () => {
+    expect(demand(() => 20).settled).toBeCloseTo(20 / (4 * 0.95), 1);
   });
 
   test('of a rate that falls is no more than what it is', () => {
@@ -88,6 +92,7 @@ describe('demand', () => {
 
   test('of nothing is nothing', () => {
     expect(demandOf([], CAPACITY, { held: 0, engines: [], inFlight: 0 }, { leadMs: 1, scatter: 1, ready: 0 })).toEqual({
+      present: 0,
       requestsPerSecond: 0,
       replicas: 0,
       settled: 0,

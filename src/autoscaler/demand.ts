@@ -5,11 +5,13 @@ import type { Capacity } from './capacity.ts';
 import type { TrafficSample } from './observation.ts';
 
 export interface Demand {
+  /** Requests a second that come now, as far as that stands out from noise. */
+  present: number;
   /** Requests a second that must be served when a replica that is started now serves. */
   requestsPerSecond: number;
   /** Replicas, a fraction: to act on at once. */
   replicas: number;
-  /** Replicas by the slower rate alone: to go down to. */
+  /** Replicas by the present rate alone, with a margin: to go down to. */
   settled: number;
   /** Replicas by the last half minute, whether that was chance or not. */
   lately: number;
@@ -19,6 +21,11 @@ const FASTEST_MS = 5_000;
 const FAST_MS = 15_000;
 const SLOW_MS = 60_000;
 const LATELY_MS = 30_000;
+/**
+ * Those that would be left must carry the load with this to spare: with fewer, more are late than was foretold, and what
+ * that makes up for brings back the replica that has just gone.
+ */
+const DOWN_MARGIN = 0.05;
 /** A trend counts as far as it is beyond so many of its own standard deviations. */
 const TREND_BOUND = 1.5;
 const LEAST_TREND_WINDOW_MS = 300_000;
@@ -34,7 +41,7 @@ const MOST_LEAD_MS = 15 * 60_000;
  */
 export function demandOf(
   history: ArrivalHistory,
-  capacity: Pick<Capacity, 'requestsPerSecond' | 'concurrency'>,
+  capacity: Pick<Capacity, 'requestsPerSecond' | 'lastingRequestsPerSecond' | 'concurrency'>,
   traffic: Pick<TrafficSample, 'held' | 'engines' | 'inFlight'>,
   options: { leadMs: number; scatter: number; ready: number },
 ): Demand {
@@ -58,9 +65,10 @@ export function demandOf(
   // What an engine has taken in stays with it: while one is buried, those that come need others.
   const buried = buriedReplicas(traffic, options.ready, capacity);
   return {
+    present: now,
     requestsPerSecond,
     replicas: (requestsPerSecond + draining) / capacity.requestsPerSecond + buried,
-    settled: now / capacity.requestsPerSecond,
+    settled: now / (capacity.lastingRequestsPerSecond * (1 - DOWN_MARGIN)),
     lately: rateOver(history, LATELY_MS).rate / capacity.requestsPerSecond,
   };
 }

@@ -29,6 +29,8 @@ export interface Explained {
   reason: ScalingReason;
   /** Kept since the like of it was missed before. */
   isHeld: boolean;
+  /** One fewer would serve what comes, with nothing to spare. */
+  isClose: boolean;
   /** What batches need, where that is more than anything else does. */
   batchReplicas?: number;
   targets: ScalingTargets;
@@ -61,7 +63,7 @@ export function explain(seen: Explained): string {
 
 const BECAUSE: Readonly<Record<ScalingReason, (seen: Explained) => string>> = {
   RequestRate: load,
-  Steady: load,
+  Steady: (seen) => (seen.isClose ? `${load(seen)}; ${seen.to - 1} would have nothing to spare` : load(seen)),
   Suspended: load,
   Latency: (seen) => latency(seen) ?? load(seen),
   AtMax: (seen) => latency(seen) ?? load(seen),
