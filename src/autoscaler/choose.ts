@@ -31,8 +31,7 @@ export function choose(
   const isAsleep = current === 0 && idleForMs > 0;
   const online = Math.max(rate, latency, saturation);
   const needed = Math.max(isAsleep ? 0 : 1, online, batch);
-  const isForBatches = batch > online && batch >= candidates.settled;
-  const forBatches = isForBatches && { batchReplicas: batch };
+  const forBatches = batch > online && { batchReplicas: batch };
   // Where most can run, the few that fail are no reason to leave the load to those that are there.
   const isStuck = blockedBy === 'Failing' ? blocked > ready : blocked > 0;
   if (needed > current && (!isStuck || current === 0)) {
@@ -44,27 +43,30 @@ export function choose(
   if (blocked > 0 && needed > current - blocked) {
     return { wanted, reason: blockedBy === 'Failing' ? 'ReplicasFailing' : 'WaitingForGPU', needed, ...forBatches };
   }
-  const carrying = Math.min(current, Math.max(needed, candidates.settled));
   return {
     wanted,
-    reason: restReason(wanted, Math.max(carrying, minReplicas), minReplicas, { idleForMs, isForBatches }),
     needed,
     isHeld: kept > lasting,
-    isClose: wanted === carrying && wanted > needed,
-    ...forBatches,
+    ...atRest(wanted, needed, { settled: candidates.settled, minReplicas, idleForMs, forBatches }),
   };
 }
 
-function restReason(
+/** Why that many stay. */
+function atRest(
   wanted: number,
   needed: number,
-  minReplicas: number,
-  { idleForMs, isForBatches }: { idleForMs: number; isForBatches: boolean },
-): ScalingReason {
-  if (wanted > needed) return 'Stabilizing';
-  if (wanted <= minReplicas) return 'MinReplicas';
-  if (wanted === 1 && idleForMs > 0) return 'Idle';
-  return isForBatches ? 'Batches' : 'Steady';
+  {
+    settled,
+    minReplicas,
+    idleForMs,
+    forBatches,
+  }: { settled: number; minReplicas: number; idleForMs: number; forBatches: false | { batchReplicas: number } },
+): Pick<Choice, 'reason' | 'isClose' | 'batchReplicas'> {
+  if (wanted > Math.max(needed, settled, minReplicas)) return { reason: 'Stabilizing', ...forBatches };
+  if (wanted <= minReplicas) return { reason: 'MinReplicas', ...forBatches };
+  if (wanted === 1 && idleForMs > 0) return { reason: 'Idle' };
+  if (wanted > needed) return { reason: 'Steady', isClose: true };
+  return { reason: forBatches ? 'Batches' : 'Steady', ...forBatches };
 }
 
 function upReason(

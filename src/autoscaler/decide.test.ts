@@ -101,6 +101,15 @@ describe('failures that others had', () => {
     expect(falling.replicas).toBe(1);
   });
 
+  test('a replica to spare that cannot be placed is let go', () => {
+    const world = new World();
+    world.run(9_000, 23.2);
+    expect(world.current).toBe(4);
+    world.gpus = 3;
+    world.run(900, 23.2);
+    expect(world.current).toBe(3);
+  });
+
   test('replicas asked for at once, more than there is room for, say so as long as they are needed', () => {
     const world = new World({}, 1);
     world.gpus = 2;
@@ -175,6 +184,18 @@ describe('failures that others had', () => {
 });
 
 describe('capacity', () => {
+  test('that was found too high for stepping down is so no longer of another model or another target', () => {
+    const world = new World({ targetLatencyMs: 10_000 });
+    world.loadTimeMs = 300_000;
+    world.run(5_600, 32.07);
+    expect(world.state.trust.failed).toBeDefined();
+    const observation = world.observation();
+    for (const change of [{ capacityKey: 'another' }, { targetLatencyMs: 9_000 }]) {
+      const { state } = decide(world.state, observation, { ...world.targets, ...change }, world.nowMs + TICK_MS);
+      expect(state.trust.failed).toBeUndefined();
+    }
+  });
+
   test('is learned, and goes before a targetRps that is three times too high or too low', () => {
     const counts = [0.33, 1, 3].map((factor) => {
       const world = new World({ targetRps: 6 * factor }, 2);

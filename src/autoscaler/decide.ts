@@ -2,10 +2,10 @@
 import { total } from '../channel/histogram.ts';
 import { addArrivals, addScatter, POISSON, type ArrivalHistory, type Scatter } from './arrivals.ts';
 import { soundEngines } from './buried.ts';
-import { assumedCapacity, capacityOf, learn, UNLEARNED, type Capacity, type CapacityModel } from './capacity.ts';
-import { choose, type Choice } from './choose.ts';
+import { assumedCapacity, capacityOf, learn, UNLEARNED, type CapacityModel } from './capacity.ts';
+import { choose } from './choose.ts';
+import { decisionOf, type Decision } from './decision.ts';
 import { demandOf, wholeReplicas, type Demand } from './demand.ts';
-import { explain, type ScalingReason } from './explain.ts';
 import { countAbove } from './latencies.ts';
 import { learnedOf, restoredLoadTimeMs, restoredModel, type Learned } from './learned.ts';
 import {
@@ -25,20 +25,7 @@ import {
 } from './observation.ts';
 import { recommend, type Recommendations } from './recommendations.ts';
 import { addInterval, NO_REGRET, type Regret } from './regret.ts';
-import { addChoice, FULL_TRUST, trustAt, type Trust } from './trust.ts';
-
-/** What keeps a deployment from what it should have. */
-export type ScalingLimit = 'AtMax' | 'WaitingForGPU' | 'LatencyTargetUnattainable';
-
-export interface Decision {
-  replicas: number;
-  /** Shown in the SCALING column. */
-  reason: ScalingReason;
-  message: string;
-  /** Replicas that each part of the rule would have by itself. */
-  candidates: Readonly<Record<string, number>>;
-  limitedBy?: ScalingLimit;
-}
+import { addDecision, FULL_TRUST, trustAt, type Trust } from './trust.ts';
 
 /** What a decision rests on beside what it is shown: plain values, changed by nobody but `decide`. */
 export interface ScalerState {
@@ -129,14 +116,15 @@ export function decide(
     };
     return {
       state,
-      decision: bounded({ wanted: replicas.current, reason: 'SignalStale', needed: 0 }, observation, targets, {}),
+      decision: decisionOf({ wanted: replicas.current, reason: 'SignalStale', needed: 0 }, observation, targets, {}),
     };
   }
   const state = observe(before, traffic, observation, targets, nowMs);
   const learned = capacityOf(state.capacity, targets);
   const capacity = learned ?? assumedCapacity(targets);
   const leadMs = (state.loadTimeMs ?? UNKNOWN_LOAD_MS) + TICK_MS;
-  const lastingRequestsPerSecond = capacity.lastingRequestsPerSecond * trustAt(state.trust, nowMs);
+  const trust = trustAt(state.trust, nowMs);
+  const lastingRequestsPerSecond = trust * capacity.lastingRequestsPerSecond;
   const demand = demandOf(state.arrivals, { ...capacity, lastingRequestsPerSecond }, traffic, {
     leadMs,
     scatter: before.scatter.index,
@@ -149,9 +137,11 @@ export function decide(
     nowMs,
   });
   const unattainable = capacity.confidence >= CONFIDENT && capacity.unloadedP95Ms > targets.targetLatencyMs;
+  const rate = wholeReplicas(demand.replicas);
   const candidates = {
-    rate: wholeReplicas(demand.replicas),
-    settled: wholeReplicas(demand.settled),
+    rate,
+    // One to spare is kept, not bought, and not waited for.
+    settled: Math.min(Math.ceil(demand.settled), Math.max(rate, replicas.current - replicas.blocked)),
     latency: unattainable ? 0 : latencyCandidate(p95Ms, replicas, targetLatencyMs),
     saturation: saturationCandidate(
       { waitedBefore: before.waiting, arrivals: state.arrivals },
@@ -181,12 +171,16 @@ export function decide(
     const asked = Math.min(targets.maxReplicas, choice.wanted);
     state.recommendations = recommend(state.recommendations, asked, { nowMs, windowMs: targets.stabilizationMs });
   }
-  state.trust = addChoice(state.trust, choice, {
-    current: replicas.current,
-    carried: replicas.ready === 0 ? 0 : demand.present / replicas.ready / capacity.lastingRequestsPerSecond,
-    nowMs,
-  });
-  const decision = bounded(choice, observation, targets, candidates, { capacity, demand, p95Ms, unattainable });
+  const seen = { capacity, demand, p95Ms, unattainable, isTrusted: trust === 1 };
+  const decision = decisionOf(choice, observation, targets, candidates, seen);
+  state.trust = addDecision(
+    state.trust,
+    { from: replicas.current, to: decision.replicas, reason: choice.reason },
+    {
+      carried: demand.present / Math.max(1, replicas.ready) / capacity.lastingRequestsPerSecond,
+      nowMs,
+    },
+  );
   return { state, decision };
 }
 
@@ -209,43 +203,6 @@ function remember(
     holdMs <= SHORTEST_HOLD_MS
       ? []
       : recommend(before.held, lately, { nowMs, windowMs: Math.max(targets.stabilizationMs, holdMs) });
-}
-
-/** Between the bounds of the spec, and in words. */
-function bounded(
-  { wanted, reason, needed, isHeld = false, isClose = false, batchReplicas }: Choice,
-  { traffic, replicas }: Observation,
-  targets: ScalingTargets,
-  candidates: Record<string, number>,
-  seen?: { capacity: Capacity; demand: Demand; p95Ms: number | undefined; unattainable: boolean },
-): Decision {
-  const { minReplicas, maxReplicas } = targets;
-  const finite = Number.isFinite(wanted) ? wanted : replicas.current;
-  const count = Math.max(minReplicas, Math.min(maxReplicas, finite));
-  const isShort = needed > maxReplicas;
-  const shown = reason === 'WaitingForGPU' ? reason : isShort ? 'AtMax' : count > finite ? 'MinReplicas' : reason;
-  const words = {
-    from: replicas.current,
-    to: count,
-    needed,
-    reason: shown,
-    isHeld,
-    isClose,
-    targets,
-    replicas,
-    traffic,
-    ...(batchReplicas !== undefined && { batchReplicas }),
-    ...seen,
-  };
-  const limitedBy = limitOf(isShort, reason, seen?.unattainable ?? false);
-  return { replicas: count, reason: shown, message: explain(words), candidates, ...(limitedBy && { limitedBy }) };
-}
-
-function limitOf(isShort: boolean, reason: ScalingReason, unattainable: boolean): ScalingLimit | undefined {
-  // Where there is no room for what was asked for, a higher maximum would change nothing.
-  if (reason === 'WaitingForGPU') return 'WaitingForGPU';
-  if (isShort) return 'AtMax';
-  return unattainable ? 'LatencyTargetUnattainable' : undefined;
 }
 
 function recommendations(

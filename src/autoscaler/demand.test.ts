@@ -53,7 +53,22 @@ describe('demand', () => {
     const rising = demand((second) => 10 + second / 20);
     expect(rising.requestsPerSecond).toBeGreaterThan(42);
     expect(rising.requestsPerSecond).toBeLessThan(48);
-    expect(rising.present).toBeCloseTo(40, 0);
+    expect(rising.present).toBeGreaterThan(36);
+    expect(rising.present).toBeLessThan(41);
+  });
+
+  test('that is present is the rate after a fall, too, where the line through it is far below', () => {
+    for (const since of [120, 240, 360, 480]) {
+      const fallen = demand((second) => (second > 600 - since ? 20 : 40), {}, { leadMs: 305_000, scatter: 1 });
+      expect(fallen.present).toBeGreaterThan(18);
+    }
+  });
+
+  test('that is present is the rate after a jump, too, where the line through it is far above', () => {
+    for (const since of [240, 360, 480]) {
+      const risen = demand((second) => (second > 600 - since ? 40 : 10), {}, { leadMs: 305_000, scatter: 1 });
+      expect(risen.present).toBeLessThan(43);
+    }
   });
 
   test('to go down to is what replicas carry without what was saved, and with a margin', () => {

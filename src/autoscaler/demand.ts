@@ -5,7 +5,7 @@ import type { Capacity } from './capacity.ts';
 import type { TrafficSample } from './observation.ts';
 
 export interface Demand {
-  /** Requests a second that come now, as far as that stands out from noise. */
+  /** Requests a second that come now. */
   present: number;
   /** Requests a second that must be served when a replica that is started now serves. */
   requestsPerSecond: number;
@@ -55,20 +55,24 @@ export function demandOf(
   // After a jump the line still rises when the rate no longer does.
   const lately = trend(history, windowMs / 2, scatter);
   const growth = Math.max(0, Math.min(slope, lately.slope + lately.deviation));
+  const foretold = Math.min(now, lately.rate + 2 * Math.sqrt((scatter * lately.rate * 2000) / windowMs));
+  const proven = provenRate(history, SLOW_MS, scatter);
   const requestsPerSecond = Math.max(
-    Math.min(now, lately.rate + 2 * Math.sqrt((scatter * lately.rate * 2000) / windowMs)) + (growth * leadMs) / 1000,
-    provenRate(history, SLOW_MS, scatter),
+    foretold + (growth * leadMs) / 1000,
+    proven,
     provenRate(history, FAST_MS, scatter),
     provenRate(history, FASTEST_MS, scatter),
   );
+  // After a fall the line is below the rate for longer than a stabilisation window.
+  const present = Math.max(foretold, proven);
   const draining = traffic.held / (Math.max(LEAST_DRAIN_MS, leadMs) / 1000);
   // What an engine has taken in stays with it: while one is buried, those that come need others.
   const buried = buriedReplicas(traffic, options.ready, capacity);
   return {
-    present: now,
+    present,
     requestsPerSecond,
     replicas: (requestsPerSecond + draining) / capacity.requestsPerSecond + buried,
-    settled: now / (capacity.lastingRequestsPerSecond * (1 - DOWN_MARGIN)),
+    settled: present / (capacity.lastingRequestsPerSecond * (1 - DOWN_MARGIN)),
     lately: rateOver(history, LATELY_MS).rate / capacity.requestsPerSecond,
   };
 }

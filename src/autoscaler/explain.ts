@@ -40,6 +40,8 @@ export interface Explained {
   demand?: Demand;
   p95Ms?: number | undefined;
   unattainable?: boolean;
+  /** No step down has failed lately. */
+  isTrusted?: boolean;
 }
 
 /** So sure of what was learned, it is said to be learned. */
@@ -63,7 +65,7 @@ export function explain(seen: Explained): string {
 
 const BECAUSE: Readonly<Record<ScalingReason, (seen: Explained) => string>> = {
   RequestRate: load,
-  Steady: (seen) => (seen.isClose ? `${load(seen)}; ${seen.to - 1} would have nothing to spare` : load(seen)),
+  Steady: (seen) => `${load(seen)}${reserve(seen)}`,
   Suspended: load,
   Latency: (seen) => latency(seen) ?? load(seen),
   AtMax: (seen) => latency(seen) ?? load(seen),
@@ -91,12 +93,18 @@ function latency({ p95Ms, targets }: Explained): string | undefined {
   return `p95 ${seconds(p95Ms)} > ${exactly(targets.targetLatencyMs)}`;
 }
 
-function load({ batchReplicas, demand, capacity, targets }: Explained): string {
+function reserve({ isClose, isTrusted, to }: Explained): string {
+  if (!isClose) return '';
+  return isTrusted === false ? '; fewer were too few before' : `; ${to - 1} would have nothing to spare`;
+}
+
+function load({ isClose, batchReplicas, demand, capacity, targets }: Explained): string {
   if (batchReplicas !== undefined) return `batches need ${counted(batchReplicas, 'replica')} to be done in time`;
   const rate = rounded(demand?.requestsPerSecond ?? 0);
   if (capacity === undefined) return `${rate} requests/s`;
   const source = capacity.confidence < LEARNED ? 'as targetRps says' : 'as was learned';
-  return `${rate} requests/s, of which a replica serves ${rounded(capacity.requestsPerSecond)} within ${exactly(targets.targetLatencyMs)}, ${source}`;
+  const served = isClose ? capacity.lastingRequestsPerSecond : capacity.requestsPerSecond;
+  return `${rate} requests/s, of which a replica serves ${rounded(served)} within ${exactly(targets.targetLatencyMs)}, ${source}`;
 }
 
 function seconds(milliseconds: number): string {

@@ -4,7 +4,8 @@
  */
 import type { InferenceDeployment } from '../api/generated/inference-deployment.ts';
 import { effectiveSpec } from '../api/defaults.ts';
-import { decide, initialState, learnedFrom, type Decision, type ScalerState } from './decide.ts';
+import { decide, initialState, learnedFrom, type ScalerState } from './decide.ts';
+import type { Decision } from './decision.ts';
 import { hasMoved, readLearned, showLearned, type ShownLearned } from './shown-learned.ts';
 import { TICK_MS, type Observation, type ScalingTargets } from './observation.ts';
 import type { LiveCount } from './live-count.ts';

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { inferenceDeployment } from '../../test/support/resources.ts';
 import { effectiveSpec } from '../api/defaults.ts';
 import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
-import type { Decision } from './decide.ts';
+import type { Decision } from './decision.ts';
 import type { LiveCount } from './live-count.ts';
 import type { ScalingTargets } from './observation.ts';
 import { adopt, atFloor, standingOf, targetsOf, within, type Adoption, type Standing } from './standing.ts';

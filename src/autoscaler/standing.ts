@@ -6,7 +6,7 @@ import type { EffectiveSpec } from '../api/defaults.ts';
 import type { InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
 import { findCondition } from '../kube/conditions.ts';
 import { contentHash } from '../kube/hash.ts';
-import type { Decision } from './decide.ts';
+import type { Decision } from './decision.ts';
 import type { ScalingReason } from './explain.ts';
 import type { LiveCount } from './live-count.ts';
 import type { ScalingTargets } from './observation.ts';

@@ -1,48 +1,77 @@
 import { expect, test } from '@jest/globals';
-import { addChoice, FULL_TRUST, trustAt, type Trust } from './trust.ts';
+import type { ScalingReason } from './explain.ts';
+import { addDecision, FULL_TRUST, trustAt, type Trust } from './trust.ts';
 
 const MINUTE_MS = 60_000;
 
-/** Four replicas become three at `atMs`, and are asked for again because of `reason` after `againMs`. */
-function afterStep(againMs: number, reason: 'Latency' | 'Saturated' | 'RequestRate', carried = 0.9): Trust {
-  const lowered = addChoice(FULL_TRUST, { wanted: 3, reason: 'Steady' }, { current: 4, carried: 0.7, nowMs: 0 });
-  return addChoice(lowered, { wanted: 4, reason }, { current: 3, carried, nowMs: againMs });
+/** What follows in time: after how many minutes, from how many to how many and why, at which load over what was learned. */
+type Step = [minutes: number, from: number, to: number, reason: ScalingReason, carried: number];
+
+function after(...steps: Step[]): Trust {
+  return steps.reduce(
+    (trust, [minutes, from, to, reason, carried]) =>
+      addDecision(trust, { from, to, reason }, { carried, nowMs: minutes * MINUTE_MS }),
+    FULL_TRUST,
+  );
+}
+
+const DOWN: Step = [0, 4, 3, 'Steady', 0.7];
+
+function at(minutes: number, trust: Trust): number {
+  return trustAt(trust, minutes * MINUTE_MS);
 }
 
 test('is full before anything failed', () => {
-  expect(trustAt(FULL_TRUST, 0)).toBe(1);
+  expect(at(0, FULL_TRUST)).toBe(1);
 });
 
 test.each(['Latency', 'Saturated'] as const)(
   'a step down that %s takes back soon lowers it to what failed',
   (reason) => {
-    expect(trustAt(afterStep(MINUTE_MS, reason), 2 * MINUTE_MS)).toBe(0.9);
+    expect(at(2, after(DOWN, [1, 3, 4, reason, 0.9]))).toBe(0.9);
   },
 );
 
+test('where nothing went, nothing failed', () => {
+  expect(at(2, after([0, 3, 3, 'MinReplicas', 0.2], [1, 3, 4, 'Latency', 0.9]))).toBe(1);
+});
+
 test('a load that rises, or a net that comes late, says nothing of the step', () => {
-  expect(trustAt(afterStep(MINUTE_MS, 'RequestRate'), 2 * MINUTE_MS)).toBe(1);
-  expect(trustAt(afterStep(10 * MINUTE_MS, 'Latency'), 11 * MINUTE_MS)).toBe(1);
+  expect(at(2, after(DOWN, [1, 3, 4, 'RequestRate', 0.9]))).toBe(1);
+  expect(at(11, after(DOWN, [10, 3, 4, 'Latency', 0.9]))).toBe(1);
+});
+
+test.each(['Latency', 'RequestRate'] as const)(
+  'what is asked for after %s took the step back is not its failure',
+  (reason) => {
+    const trust = after(DOWN, [1, 3, 4, reason, 0.9], [2, 4, 5, 'Latency', 0.75]);
+    expect(at(3, trust)).toBe(reason === 'Latency' ? 0.9 : 1);
+  },
+);
+
+test('to go to zero and to wake is no failure', () => {
+  const trust = after([0, 1, 0, 'ScaledToZero', 0], [1, 0, 1, 'Waking', 0], [2, 1, 2, 'Saturated', 0.5]);
+  expect(at(3, trust)).toBe(1);
 });
 
 test('is full again after two hours', () => {
-  const trust = afterStep(MINUTE_MS, 'Latency');
-  expect(trustAt(trust, 120 * MINUTE_MS)).toBe(0.9);
-  expect(trustAt(trust, 122 * MINUTE_MS)).toBe(1);
+  const trust = after(DOWN, [1, 3, 4, 'Latency', 0.9]);
+  expect(at(120, trust)).toBe(0.9);
+  expect(at(122, trust)).toBe(1);
 });
 
 test('falls with each failure, and never so far that one burst doubles the replicas', () => {
-  const trust = afterStep(MINUTE_MS, 'Latency');
-  const again = addChoice(trust, { wanted: 4, reason: 'Latency' }, { current: 3, carried: 0.95, nowMs: 2 * MINUTE_MS });
-  expect(trustAt(again, 3 * MINUTE_MS)).toBe(0.9);
-  expect(trustAt(afterStep(MINUTE_MS, 'Latency', 0.2), 2 * MINUTE_MS)).toBe(0.7);
+  expect(at(4, after(DOWN, [1, 3, 4, 'Latency', 0.9], [2, 4, 3, 'Steady', 0.6], [3, 3, 4, 'Latency', 0.8]))).toBe(0.8);
+  expect(at(2, after(DOWN, [1, 3, 4, 'Latency', 0.2]))).toBe(0.7);
 });
 
-test('more than was learned is carried by nobody: a failure there is the load, not the step', () => {
-  expect(trustAt(afterStep(MINUTE_MS, 'Latency', 3), 2 * MINUTE_MS)).toBe(1);
+test('a load above what is trusted was not what replicas were let go for: it neither lowers nor prolongs', () => {
+  expect(at(2, after(DOWN, [1, 3, 4, 'Latency', 1]))).toBe(1);
+  const trust = after(DOWN, [1, 3, 4, 'Latency', 0.9], [110, 4, 3, 'Steady', 0.8], [112, 3, 4, 'Latency', 0.95]);
+  expect(at(113, trust)).toBe(0.9);
+  expect(at(122, trust)).toBe(1);
 });
 
-test('a clock that goes back forgets', () => {
-  const trust = afterStep(MINUTE_MS, 'Latency');
-  expect(trustAt(trust, -60 * MINUTE_MS)).toBe(1);
+test('what a clock that went back leaves in the future counts for nothing', () => {
+  expect(at(-60, after(DOWN, [1, 3, 4, 'Latency', 0.9]))).toBe(1);
 });

@@ -2,10 +2,10 @@
  * Pure: how far what was learned of a replica is to be trusted when some are let go. No model holds everywhere: where the
  * ones that were left turn out too few at once, the same step would fail again after each stabilisation window, for ever.
  */
-import type { Choice } from './choose.ts';
+import type { ScalingReason } from './explain.ts';
 
 export interface Trust {
-  /** When replicas were let go last. */
+  /** When replicas were let go that nothing has asked for since; -Infinity of none. */
   loweredAtMs: number;
   /** What share of the rate that was learned a replica was found not to carry, and when. */
   failed?: { share: number; atMs: number };
@@ -25,20 +25,28 @@ export function trustAt({ failed }: Trust, nowMs: number): number {
   return failed === undefined || !isWithin(nowMs - failed.atMs, MEMORY_MS) ? 1 : failed.share;
 }
 
-/** Returns the trust after a choice; `carried` is the present load of a ready replica over what was learned that it can do. */
-export function addChoice(
+/**
+ * Returns the trust after a decision for `to` replicas instead of `from`; `carried` is the present load of a ready replica
+ * over what was learned that it can do.
+ */
+export function addDecision(
   before: Trust,
-  { wanted, reason }: Pick<Choice, 'wanted' | 'reason'>,
-  { current, carried, nowMs }: { current: number; carried: number; nowMs: number },
+  { from, to, reason }: { from: number; to: number; reason: ScalingReason },
+  { carried, nowMs }: { carried: number; nowMs: number },
 ): Trust {
-  if (wanted < current) return { ...before, loweredAtMs: nowMs };
+  // The last one goes for want of work, whatever it could carry.
+  if (to < from) return { ...before, loweredAtMs: to === 0 ? Number.NEGATIVE_INFINITY : nowMs };
+  if (to === from) return before;
+  // Whatever takes the step back ends it: what is asked for after that is asked of those that carried the load.
+  const ended = { ...before, loweredAtMs: Number.NEGATIVE_INFINITY };
   const isNet = reason === 'Latency' || reason === 'Saturated';
-  if (wanted === current || !isNet || !isWithin(nowMs - before.loweredAtMs, SOON_MS)) return before;
-  const share = Math.max(LEAST_SHARE, Math.min(trustAt(before, nowMs), carried));
-  return { ...before, failed: { share, atMs: nowMs } };
+  const trusted = trustAt(before, nowMs);
+  // Nobody let them go for as much as that: the load has risen.
+  const hasFailed = isNet && isWithin(nowMs - before.loweredAtMs, SOON_MS) && carried < trusted;
+  return hasFailed ? { ...ended, failed: { share: Math.max(LEAST_SHARE, carried), atMs: nowMs } } : ended;
 }
 
-/** A clock that went back makes what is remembered one of another time. */
+/** What is remembered of a time to come, before a clock went back, counts for nothing until then. */
 function isWithin(agoMs: number, limitMs: number): boolean {
   return agoMs >= 0 && agoMs <= limitMs;
 }

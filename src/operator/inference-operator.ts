@@ -9,7 +9,7 @@ import { APPLIED_ANNOTATION, RECONCILER_MANAGER } from '../api/labels.ts';
 import { untilAborted } from '../kube/abortable.ts';
 import { Applier } from '../kube/apply.ts';
 import type { ChannelEnd } from '../channel/handshake.ts';
-import type { Decision } from '../autoscaler/decide.ts';
+import type { Decision } from '../autoscaler/decision.ts';
 import { KubeClient } from '../kube/client.ts';
 import { pause } from '../kube/backoff.ts';
 import { EventRecorder } from '../kube/events.ts';

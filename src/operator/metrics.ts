@@ -1,6 +1,6 @@
 /** What the operator says about deployments, read from the caches when Prometheus asks. */
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { Decision } from '../autoscaler/decide.ts';
+import type { Decision } from '../autoscaler/decision.ts';
 import type { Scaler } from '../autoscaler/scaler.ts';
 import type { Caches } from './caches.ts';
 

@@ -3,7 +3,7 @@ import { effectiveSpec } from '../api/defaults.ts';
 import type { InferenceBatch } from '../api/generated/inference-batch.ts';
 import type { Deployment, Pod } from '../api/kubernetes.ts';
 import { Contention } from '../autoscaler/contention.ts';
-import type { Decision } from '../autoscaler/decide.ts';
+import type { Decision } from '../autoscaler/decision.ts';
 import { scale } from '../autoscaler/scale.ts';
 import { stepDown } from '../autoscaler/scale-down.ts';
 import { Scaler } from '../autoscaler/scaler.ts';

@@ -3,7 +3,8 @@
  * batch, and take as long as that makes them. No queue, no chance: what the rule does with such a world is its own doing.
  */
 import { bucketOf, type Counts } from '../../src/channel/histogram.ts';
-import { decide, initialState, type Decision, type ScalerState } from '../../src/autoscaler/decide.ts';
+import { decide, initialState, type ScalerState } from '../../src/autoscaler/decide.ts';
+import type { Decision } from '../../src/autoscaler/decision.ts';
 import { TICK_MS, type Observation, type ScalingTargets } from '../../src/autoscaler/observation.ts';
 
 export const TARGETS: ScalingTargets = {

@@ -1,0 +1,66 @@
+import { describe, expect, test } from '@jest/globals';
+import { choose, type Choice } from './choose.ts';
+import type { ReplicaCounts } from './observation.ts';
+
+const NOW_MS = 1_000_000;
+const NONE = { rate: 0, settled: 0, latency: 0, saturation: 0, batch: 0 };
+
+function chosen(candidates: Partial<typeof NONE>, counts: Partial<ReplicaCounts>, kept = 0): Choice {
+  const { current = 1, ready = current } = counts;
+  return choose(
+    { recommendations: kept === 0 ? [] : [{ atMs: NOW_MS, replicas: kept }], held: [], busyAtMs: NOW_MS },
+    { ...NONE, ...candidates },
+    { pending: 0, blocked: 0, blockedBy: undefined, startTimesMs: [], ...counts, current, ready },
+    {
+      minReplicas: 1,
+      maxReplicas: 20,
+      targetRps: 5,
+      targetLatencyMs: 5_000,
+      stabilizationMs: 300_000,
+      idleMs: 600_000,
+      capacityKey: 'k',
+    },
+    NOW_MS,
+  );
+}
+
+describe('what is kept to spare', () => {
+  test('is steady, and says so', () => {
+    expect(chosen({ rate: 3, settled: 4 }, { current: 4 }, 4)).toMatchObject({
+      wanted: 4,
+      reason: 'Steady',
+      isClose: true,
+    });
+  });
+
+  test('is no reason to buy', () => {
+    expect(chosen({ rate: 3, settled: 4 }, { current: 3 }, 4)).toEqual({
+      wanted: 3,
+      needed: 3,
+      reason: 'Steady',
+      isHeld: false,
+    });
+  });
+
+  test('is not what the window keeps', () => {
+    expect(chosen({ rate: 2, settled: 3 }, { current: 4 }, 4)).toEqual({
+      wanted: 4,
+      needed: 2,
+      reason: 'Stabilizing',
+      isHeld: false,
+    });
+  });
+});
+
+describe('batches', () => {
+  test('that need the most say so on the way up, whatever is kept to spare', () => {
+    const choice = chosen({ rate: 4, settled: 6, batch: 5 }, { current: 4 });
+    expect(choice).toMatchObject({ wanted: 5, reason: 'Batches', batchReplicas: 5 });
+  });
+
+  test('are no reason for more than they need', () => {
+    const choice = chosen({ rate: 2, settled: 4, batch: 3 }, { current: 4 }, 4);
+    expect(choice).toMatchObject({ wanted: 4, reason: 'Steady', isClose: true });
+    expect(choice.batchReplicas).toBeUndefined();
+  });
+});
