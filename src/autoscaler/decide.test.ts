@@ -80,6 +80,20 @@ describe('failures that others had', () => {
     expect(decision.message).not.toMatch(/NaN|undefined/);
   });
 
+  test('what was late before the load went away keeps nothing', () => {
+    const world = new World({ targetLatencyMs: 3_000, stabilizationMs: 15_000, maxReplicas: 4 }, 1);
+    world.run(120, 19);
+    expect(world.run(60, 19).message).toMatch(/p95 .* > 3 s/);
+    expect(world.run(120, 0)).toMatchObject({ replicas: 1, reason: 'MinReplicas' });
+  });
+
+  test('a load that ends soon after a restart holds no replicas longer than another', () => {
+    const world = new World({ stabilizationMs: 15_000 }, 4);
+    world.run(60, 19);
+    expect(world.current).toBe(4);
+    expect(world.run(90, 0).replicas).toBe(1);
+  });
+
   test('a rate of completions that saturates hides nothing: arrivals count', () => {
     const world = new World({}, 1);
     world.run(600, 4);

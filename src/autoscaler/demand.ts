@@ -51,7 +51,9 @@ export function demandOf(
   const windowMs = Math.max(LEAST_TREND_WINDOW_MS, Math.min(MOST_TREND_WINDOW_MS, 2 * leadMs));
   const line = trend(history, windowMs, scatter);
   const slope = provenSlope(line, TREND_BOUND);
-  const now = Math.max(0, line.rate + (slope * line.sinceMiddleMs) / 1000);
+  // Soon after a restart there is no line, and of what was seen only the last minute tells of now.
+  const level = Number.isFinite(line.deviation) ? line.rate : rateOver(history, SLOW_MS).rate;
+  const now = Math.max(0, level + (slope * line.sinceMiddleMs) / 1000);
   // After a jump the line still rises when the rate no longer does.
   const lately = trend(history, windowMs / 2, scatter);
   const growth = Math.max(0, Math.min(slope, lately.slope + lately.deviation));

@@ -14,6 +14,9 @@ const WAITING_MS = 15_000;
 /** Where requests are few, the p95 is of as many minutes as hold enough of them, up to this. */
 const LONGEST_WINDOW_MS = 10 * 60_000;
 const ENOUGH_SAMPLES = 60;
+/** Minutes with more than so many times the requests of the last one, and a few more, are of a load that has gone. */
+const MOST_BUSIER = 2;
+const A_FEW = 10;
 const LATENCY_TOLERANCE = 1.1;
 const MOST_FACTOR = 1.5;
 /** A wait of a second, and of a twentieth of what a request may take, is none to buy a replica for. */
@@ -29,7 +32,8 @@ export function addLatencies(slots: readonly LatencySlot[], slot: LatencySlot): 
 
 /**
  * Returns what the p95 is proven to be above, of requests that came since `readySinceMs`; those in flight count as soon as
- * they are later than `targetMs`, since completions hide the stuck ones. Undefined of too few.
+ * they are later than `targetMs`, since completions hide the stuck ones. Undefined of too few, as soon as the load that
+ * was late has gone.
  */
 export function recentP95Ms(
   slots: readonly LatencySlot[],
@@ -39,8 +43,16 @@ export function recentP95Ms(
   if (nowMs - readySinceMs < WINDOW_MS) return undefined;
   const onTime = upTo(ages, targetMs);
   const counts: Counts = new Map([...upTo(ages, nowMs - readySinceMs)].filter(([bucket]) => !onTime.has(bucket)));
+  let recent = 0;
+  let older = 0;
   for (const { endMs, latency } of slots.toReversed()) {
-    if (endMs <= nowMs - WINDOW_MS && total(counts) >= ENOUGH_SAMPLES) break;
+    const olderMs = nowMs - WINDOW_MS - endMs;
+    if (olderMs < 0) recent += total(latency);
+    else {
+      older += total(latency);
+      const most = MOST_BUSIER * (recent + A_FEW) * Math.max(1, olderMs / WINDOW_MS);
+      if (older > most || total(counts) >= ENOUGH_SAMPLES) break;
+    }
     addCounts(counts, upTo(latency, endMs - readySinceMs));
   }
   return provenP95Ms(counts);
