@@ -157,10 +157,11 @@ export function capacityOf(model: CapacityModel, targets: ScalingTargets): Capac
   };
   const allowed = allowedLate(model);
   const concurrency = concurrencyAt(allowed);
+  const requestsPerSecond = rateAt(concurrency);
   return {
     concurrency,
-    requestsPerSecond: rateAt(concurrency),
-    lastingRequestsPerSecond: rateAt(concurrencyAt(Math.min(allowed, LATE_SHARE))),
+    requestsPerSecond,
+    lastingRequestsPerSecond: allowed > LATE_SHARE ? rateAt(concurrencyAt(LATE_SHARE)) : requestsPerSecond,
     unloadedP95Ms,
     confidence,
   };

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { TARGETS } from '../../test/support/scaler-world.ts';
 import { choose, type Choice } from './choose.ts';
 import type { ReplicaCounts } from './observation.ts';
 
@@ -11,15 +12,7 @@ function chosen(candidates: Partial<typeof NONE>, counts: Partial<ReplicaCounts>
     { recommendations: kept === 0 ? [] : [{ atMs: NOW_MS, replicas: kept }], held: [], busyAtMs: NOW_MS },
     { ...NONE, ...candidates },
     { pending: 0, blocked: 0, blockedBy: undefined, startTimesMs: [], ...counts, current, ready },
-    {
-      minReplicas: 1,
-      maxReplicas: 20,
-      targetRps: 5,
-      targetLatencyMs: 5_000,
-      stabilizationMs: 300_000,
-      idleMs: 600_000,
-      capacityKey: 'k',
-    },
+    TARGETS,
     NOW_MS,
   );
 }

@@ -22,6 +22,15 @@ const late = (observation: Observation): Observation => ({
   traffic: observation.traffic && { ...observation.traffic, latency: new Map([[bucketOf(60_000), 100]]) },
 });
 
+/** Close to what an engine can do at all, latencies rise faster than was learned. */
+const CLOSE_RPS = 32.07;
+
+function closeToLimit(): World {
+  const world = new World({ targetLatencyMs: 10_000 });
+  world.loadTimeMs = 300_000;
+  return world;
+}
+
 function most(counts: readonly number[]): number {
   return counts.reduce((highest, count) => Math.max(highest, count), 0);
 }
@@ -59,12 +68,10 @@ describe('failures that others had', () => {
   });
 
   test('a step down that was one too many is not tried again after each window', () => {
-    // Close to what an engine can do at all, latencies rise faster than was learned.
-    const world = new World({ targetLatencyMs: 10_000 });
-    world.loadTimeMs = 300_000;
-    world.run(5_400, 32.07);
+    const world = closeToLimit();
+    world.run(5_400, CLOSE_RPS);
     const { length } = world.wanted;
-    world.run(7_200, 32.07);
+    world.run(7_200, CLOSE_RPS);
     // Requests may have become others: one more try in two hours.
     expect(world.changes(length)).toBeLessThanOrEqual(2);
   });
@@ -199,9 +206,8 @@ describe('failures that others had', () => {
 
 describe('capacity', () => {
   test('that was found too high for stepping down is so no longer of another model or another target', () => {
-    const world = new World({ targetLatencyMs: 10_000 });
-    world.loadTimeMs = 300_000;
-    world.run(5_600, 32.07);
+    const world = closeToLimit();
+    world.run(5_600, CLOSE_RPS);
     expect(world.state.trust.failed).toBeDefined();
     const observation = world.observation();
     for (const change of [{ capacityKey: 'another' }, { targetLatencyMs: 9_000 }]) {

@@ -140,7 +140,7 @@ export function decide(
   const rate = wholeReplicas(demand.replicas);
   const candidates = {
     rate,
-    // One to spare is kept, not bought, and not waited for.
+    // One to spare is kept, not bought, and not waited for. Rounded up whole: what is cut off would be the margin.
     settled: Math.min(Math.ceil(demand.settled), Math.max(rate, replicas.current - replicas.blocked)),
     latency: unattainable ? 0 : latencyCandidate(p95Ms, replicas, targetLatencyMs),
     saturation: saturationCandidate(
