@@ -9,7 +9,7 @@ import { onlineShare, type ScalingTargets, type TrafficSample } from './observat
 import { countAbove, dividedBy, meanMs, quantileOf, scaled, upTo } from './latencies.ts';
 import {
   addSample,
-  batchAt,
+  concurrencyAt,
   forget,
   NO_LINE,
   slowdown,
@@ -34,6 +34,8 @@ export interface CapacityModel {
   targetLatencyMs: number;
   late: number;
   completed: number;
+  /** Over how long these were counted, fading like them. */
+  countedMs: number;
   /** Tokens of prompts and answers, and the requests that had them, newer ones weighing more. */
   promptTokens: number;
   generatedTokens: number;
@@ -50,6 +52,7 @@ export const UNLEARNED: CapacityModel = {
   targetLatencyMs: 0,
   late: 0,
   completed: 0,
+  countedMs: 0,
   promptTokens: 0,
   generatedTokens: 0,
   requests: 0,
@@ -69,12 +72,21 @@ export interface Capacity {
   confidence: number;
 }
 
+/** What of the requests may be late, over the time that is remembered. */
+export interface LateBudget {
+  /** Requests that may still be late; below 0 where more were. */
+  left: number;
+  /** Requests that completed, on average. */
+  perMs: number;
+}
+
 /** Half of what was learned is forgotten after so long, in milliseconds of traffic. */
 const LINE_HALF_LIFE_MS = 60 * 60_000;
 const ALONE_HALF_LIFE_MS = 10 * 60_000;
 const BUDGET_HALF_LIFE_MS = 60 * 60_000;
 /** Share of requests that may be late; a little below the target's 5 %. */
 const LATE_SHARE = 0.045;
+const MAY_BE_LATE = 0.05;
 /** Beyond this slowdown an engine works at 4/5 of what it can at all, and any burst drowns it. */
 const MOST_SLOWDOWN = 5;
 /** A target closer to the unloaded p95 than this cannot be bought with replicas. */
@@ -86,6 +98,8 @@ const HOPELESS = 1 / 1.2;
 const PRIOR_REQUESTS = 50;
 /** Nothing is claimed beyond so many times the concurrency that was seen. */
 export const BEYOND_SEEN = 2;
+/** Requests in flight that a replica is counted as at least: with fewer it idles most of the time. */
+const LEAST_CONCURRENCY = 0.3;
 /** One request in a hundred fewer late is worth so many per cent of replicas. */
 const WORTH = 6;
 const STEP = 0.005;
@@ -149,19 +163,19 @@ export function capacityOf(model: CapacityModel, targets: ScalingTargets): Capac
   const weight = total(model.alone);
   const confidence = weight / (weight + PRIOR_REQUESTS);
   const most = Math.max(4, BEYOND_SEEN * model.seenConcurrency);
-  const concurrencyAt = (late: number): number =>
-    Math.max(1, Math.min(most, concurrencyFor(model, time, targets, late)));
+  const concurrencyOf = (late: number): number =>
+    Math.max(LEAST_CONCURRENCY, Math.min(most, concurrencyFor(model, time, targets, late)));
   const rateAt = (concurrency: number): number => {
     const learned = (concurrency * 1000) / (mean * slowdown(time, concurrency));
     return Math.exp(confidence * Math.log(learned) + (1 - confidence) * Math.log(targets.targetRps));
   };
   const allowed = allowedLate(model);
-  const concurrency = concurrencyAt(allowed);
+  const concurrency = concurrencyOf(allowed);
   const requestsPerSecond = rateAt(concurrency);
   return {
     concurrency,
     requestsPerSecond,
-    lastingRequestsPerSecond: allowed > LATE_SHARE ? rateAt(concurrencyAt(LATE_SHARE)) : requestsPerSecond,
+    lastingRequestsPerSecond: allowed > LATE_SHARE ? rateAt(concurrencyOf(LATE_SHARE)) : requestsPerSecond,
     unloadedP95Ms,
     confidence,
   };
@@ -189,7 +203,7 @@ function concurrencyFor(
   const least = leastSlowdown(targetLatencyMs / (quantileOf(model.alone, 0.95) ?? targetLatencyMs));
   const at = (late: number): number => {
     const latencyMs = quantileOf(model.alone, 1 - late) ?? targetLatencyMs;
-    return batchAt(time, Math.min(MOST_SLOWDOWN, Math.max(least, targetLatencyMs / latencyMs)));
+    return concurrencyAt(time, Math.min(MOST_SLOWDOWN, Math.max(least, targetLatencyMs / latencyMs)));
   };
   if (allowed >= LATE_SHARE) return at(allowed);
   // To make up for what was late is bought as long as it is cheap: close to the unloaded latency it hardly can be.
@@ -211,6 +225,14 @@ function allowedLate({ late, completed }: CapacityModel): number {
   return Math.min(0.08, Math.max(0.01, LATE_SHARE + saved / ahead));
 }
 
+/** Returns what may still be late of the requests of the last hour or so, where so many in flight are late already. */
+export function lateBudgetOf({ late, completed, countedMs }: CapacityModel, lateInFlight: number): LateBudget {
+  const perMs = countedMs === 0 ? 0 : completed / countedMs;
+  // Of what fades by half in that time, this much is there in the long run; soon after a start there is less.
+  const windowMs = BUDGET_HALF_LIFE_MS / Math.LN2;
+  return { left: MAY_BE_LATE * Math.max(completed, perMs * windowMs) - late - lateInFlight, perMs };
+}
+
 function learnLine(line: SlowdownLine, traffic: TrafficSample): SlowdownLine {
   let next = forget(line, halved(traffic.intervalMs, LINE_HALF_LIFE_MS));
   for (const { running, waiting, generatedTokens, intervalMs } of traffic.engines) {
@@ -230,6 +252,7 @@ function learnBudget(model: CapacityModel, traffic: TrafficSample, targets: Scal
     targetLatencyMs: targets.targetLatencyMs,
     late: model.late * fade + countAbove(traffic.latency, targets.targetLatencyMs),
     completed: model.completed * fade + total(traffic.latency),
+    countedMs: model.countedMs * fade + traffic.intervalMs,
   };
 }
 

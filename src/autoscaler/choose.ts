@@ -1,5 +1,6 @@
 /** Pure: from what the parts of the rule want, and what is kept of before, to one count and its reason. */
 import type { ScalingReason } from './explain.ts';
+import type { Kept } from './missed.ts';
 import type { ReplicaCounts, ScalingTargets } from './observation.ts';
 import { highest, type Recommendations } from './recommendations.ts';
 
@@ -8,8 +9,8 @@ export interface Choice {
   reason: ScalingReason;
   /** What the load needs now, whatever is kept of before. */
   needed: number;
-  /** Kept since the like of it was missed before. */
-  isHeld?: boolean;
+  /** Why more are kept than the stabilisation window asks for. */
+  keptBecause?: Kept['because'];
   /** One fewer would serve what comes, with nothing to spare. */
   isClose?: boolean;
   /** What batches need, where that is more than anything else does. */
@@ -18,15 +19,16 @@ export interface Choice {
 
 /** Returns what is wanted; `state` is what is kept of before, `candidates` are what the parts of the rule want. */
 export function choose(
-  state: { recommendations: Recommendations; held: Recommendations; busyAtMs: number },
+  state: { recommendations: Recommendations; kept: Kept; busyAtMs: number },
   candidates: Record<'rate' | 'settled' | 'latency' | 'saturation' | 'batch', number>,
   { current, ready, blocked, blockedBy }: ReplicaCounts,
   { minReplicas, idleMs }: ScalingTargets,
   nowMs: number,
 ): Choice {
-  const kept = highest(state.held);
+  const { kept } = state;
   const idleForMs = nowMs - state.busyAtMs;
-  if (minReplicas === 0 && idleForMs >= idleMs && kept === 0) return { wanted: 0, reason: 'ScaledToZero', needed: 0 };
+  if (minReplicas === 0 && idleForMs >= idleMs && kept.replicas === 0)
+    return { wanted: 0, reason: 'ScaledToZero', needed: 0 };
   const { rate, latency, saturation, batch } = candidates;
   const isAsleep = current === 0 && idleForMs > 0;
   const online = Math.max(rate, latency, saturation);
@@ -38,16 +40,19 @@ export function choose(
     return { wanted: needed, reason: upReason(needed, current, candidates), needed, ...forBatches };
   }
   const lasting = highest(state.recommendations);
-  const wanted = Math.min(current, Math.max(needed, lasting, kept));
+  // What there is no room for is not kept: nobody waits for the like of it.
+  const keepable = Math.min(kept.replicas, blockedBy === 'WaitingForGPU' ? current - blocked : current);
+  const wanted = Math.min(current, Math.max(needed, lasting, keepable));
   // Nothing more is asked for, and what was asked for is not there.
   if (blocked > 0 && needed > current - blocked) {
     return { wanted, reason: blockedBy === 'Failing' ? 'ReplicasFailing' : 'WaitingForGPU', needed, ...forBatches };
   }
+  const isKept = keepable > lasting;
   return {
     wanted,
     needed,
-    isHeld: kept > lasting,
-    ...atRest(wanted, needed, { settled: candidates.settled, minReplicas, idleForMs, forBatches }),
+    ...(isKept && { keptBecause: kept.because }),
+    ...atRest(wanted, needed, { settled: candidates.settled, minReplicas, idleForMs, isKept, forBatches }),
   };
 }
 
@@ -59,12 +64,19 @@ function atRest(
     settled,
     minReplicas,
     idleForMs,
+    isKept,
     forBatches,
-  }: { settled: number; minReplicas: number; idleForMs: number; forBatches: false | { batchReplicas: number } },
+  }: {
+    settled: number;
+    minReplicas: number;
+    idleForMs: number;
+    isKept: boolean;
+    forBatches: false | { batchReplicas: number };
+  },
 ): Pick<Choice, 'reason' | 'isClose' | 'batchReplicas'> {
   if (wanted > Math.max(needed, settled, minReplicas)) return { reason: 'Stabilizing', ...forBatches };
   if (wanted <= minReplicas) return { reason: 'MinReplicas', ...forBatches };
-  if (wanted === 1 && idleForMs > 0) return { reason: 'Idle' };
+  if (wanted === 1 && idleForMs > 0) return { reason: isKept ? 'Stabilizing' : 'Idle' };
   if (wanted > needed) return { reason: 'Steady', isClose: true };
   return { reason: forBatches ? 'Batches' : 'Steady', ...forBatches };
 }

@@ -2,12 +2,13 @@
 import { total } from '../channel/histogram.ts';
 import { addArrivals, addScatter, POISSON, type ArrivalHistory, type Scatter } from './arrivals.ts';
 import { soundEngines } from './buried.ts';
-import { assumedCapacity, capacityOf, learn, UNLEARNED, type CapacityModel } from './capacity.ts';
+import { assumedCapacity, capacityOf, lateBudgetOf, learn, UNLEARNED, type CapacityModel } from './capacity.ts';
 import { choose } from './choose.ts';
 import { decisionOf, type Decision } from './decision.ts';
-import { demandOf, wholeReplicas, type Demand } from './demand.ts';
+import { demandOf, wholeReplicas } from './demand.ts';
 import { countAbove } from './latencies.ts';
 import { learnedOf, restoredLoadTimeMs, restoredModel, type Learned } from './learned.ts';
+import { addInterval, keptFor, NOTHING_MISSED, type Missed } from './missed.ts';
 import {
   addLatencies,
   latencyCandidate,
@@ -24,7 +25,6 @@ import {
   type TrafficSample,
 } from './observation.ts';
 import { recommend, type Recommendations } from './recommendations.ts';
-import { addInterval, NO_REGRET, type Regret } from './regret.ts';
 import { addDecision, FULL_TRUST, trustAt, type Trust } from './trust.ts';
 
 /** What a decision rests on beside what it is shown: plain values, changed by nobody but `decide`. */
@@ -36,9 +36,7 @@ export interface ScalerState {
   latencies: readonly LatencySlot[];
   /** What the load needed, within the stabilisation window. */
   recommendations: Recommendations;
-  /** The same of the load as it came, where replicas that were let go were missed. */
-  held: Recommendations;
-  regret: Regret;
+  missed: Missed;
   ready: number;
   /** Since when so many serve. */
   readySinceMs: number;
@@ -59,8 +57,6 @@ const UNKNOWN_LOAD_MS = 120_000;
 const LOAD_SHARE = 0.3;
 /** So long without a decision, whatever was recommended before is of another time. */
 const GAP_MS = 60_000;
-/** Regret that has faded to less is none any more. */
-const SHORTEST_HOLD_MS = 10_000;
 /** So sure of the unloaded latency, a target below it is said to be out of reach. */
 const CONFIDENT = 0.7;
 
@@ -76,8 +72,7 @@ export function initialState(targets: ScalingTargets, current: number, learned: 
     scatter: POISSON,
     latencies: [],
     recommendations: [{ atMs: nowMs, replicas: current }],
-    held: [],
-    regret: NO_REGRET,
+    missed: NOTHING_MISSED,
     ready: 0,
     readySinceMs: nowMs,
     busyAtMs: nowMs,
@@ -152,20 +147,30 @@ export function decide(
     ),
     batch: batchReplicas,
   };
-  state.regret = addInterval(before.regret, {
-    ready: replicas.ready,
-    needed: wholeReplicas(demand.lately),
+  const capped = (fraction: number): number => Math.min(targets.maxReplicas, wholeReplicas(fraction));
+  const lateInFlight = unattainable ? 0 : countAbove(traffic.ages, targets.targetLatencyMs);
+  const budget = lateBudgetOf(state.capacity, lateInFlight);
+  state.missed = addInterval(state.missed, {
+    // Those that have failed were not let go.
+    ready: Math.min(replicas.current, replicas.ready + replicas.blocked),
+    lately: capped(demand.lately),
+    proven: demand.proven,
+    neededForProven: capped(demand.proven / capacity.requestsPerSecond),
     completed: total(traffic.latency),
     // What no number of replicas makes is no reason to keep them.
     late: unattainable ? 0 : countAbove(traffic.latency, targets.targetLatencyMs),
     inFlight: traffic.inFlight,
-    lateInFlight: unattainable ? 0 : countAbove(traffic.ages, targets.targetLatencyMs),
+    lateInFlight,
+    budget,
+    isIdle: nowMs - state.busyAtMs >= targets.idleMs,
     loadTimeMs: leadMs,
+    stabilizationMs: targets.stabilizationMs,
     intervalMs: traffic.intervalMs,
     nowMs,
   });
-  remember(state, before, demand, candidates, replicas, targets, nowMs);
-  const choice = choose(state, candidates, replicas, targets, nowMs);
+  remember(state, before, candidates, replicas, targets, nowMs);
+  const kept = keptFor(state.missed, budget, capacity.requestsPerSecond);
+  const choice = choose({ ...state, kept }, candidates, replicas, targets, nowMs);
   // What was asked for a moment ago is not thrown away the next: a window begins with it.
   if (choice.wanted > replicas.current) {
     const asked = Math.min(targets.maxReplicas, choice.wanted);
@@ -184,11 +189,10 @@ export function decide(
   return { state, decision };
 }
 
-/** What the load needs stands in the windows from now on. */
+/** What the load needs stands in the window from now on. */
 function remember(
   state: ScalerState,
   before: ScalerState,
-  demand: Demand,
   { settled, latency, saturation, batch }: Record<'settled' | 'latency' | 'saturation' | 'batch', number>,
   { current }: ReplicaCounts,
   targets: ScalingTargets,
@@ -197,12 +201,6 @@ function remember(
   const lasting = Math.min(targets.maxReplicas, Math.max(settled, latency, saturation, batch));
   const isNew = nowMs - before.lastMs > GAP_MS || nowMs < before.lastMs;
   state.recommendations = recommendations(before, isNew ? Math.max(lasting, current) : lasting, targets, nowMs);
-  const lately = Math.min(targets.maxReplicas, wholeReplicas(demand.lately));
-  const { holdMs } = state.regret;
-  state.held =
-    holdMs <= SHORTEST_HOLD_MS
-      ? []
-      : recommend(before.held, lately, { nowMs, windowMs: Math.max(targets.stabilizationMs, holdMs) });
 }
 
 function recommendations(
@@ -238,7 +236,10 @@ function observe(
     readySinceMs: isMore ? nowMs : Math.min(before.readySinceMs, nowMs),
     busyAtMs: isBusy ? nowMs : before.busyAtMs,
     waiting: smoothedWaiting(before.waiting, traffic),
-    trust: isSame && before.capacity.targetLatencyMs === targets.targetLatencyMs ? before.trust : FULL_TRUST,
+    // What other replicas made late, or by another target, tells nothing of these.
+    ...(isSame && before.capacity.targetLatencyMs === targets.targetLatencyMs
+      ? { missed: before.missed, trust: before.trust }
+      : { missed: NOTHING_MISSED, trust: FULL_TRUST }),
     loadTimeMs: replicas.startTimesMs.reduce<number | undefined>(
       (known, ms) => (known === undefined ? ms : known + LOAD_SHARE * (ms - known)),
       isSame ? before.loadTimeMs : undefined,

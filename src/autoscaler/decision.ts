@@ -18,7 +18,7 @@ export interface Decision {
 
 /** Returns the choice between the bounds of the spec, and in words. */
 export function decisionOf(
-  { wanted, reason, needed, isHeld = false, isClose = false, batchReplicas }: Choice,
+  { wanted, reason, needed, keptBecause, isClose = false, batchReplicas }: Choice,
   { traffic, replicas }: Observation,
   targets: ScalingTargets,
   candidates: Record<string, number>,
@@ -34,12 +34,12 @@ export function decisionOf(
     to: count,
     needed,
     reason: shown,
-    isHeld,
     isClose: isClose && count === wanted,
     targets,
     replicas,
     traffic,
     ...(batchReplicas !== undefined && { batchReplicas }),
+    ...(keptBecause !== undefined && { keptBecause }),
     ...seen,
   };
   const limitedBy = limitOf(isShort, reason, seen?.unattainable ?? false);

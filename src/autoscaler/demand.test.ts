@@ -112,6 +112,7 @@ describe('demand', () => {
       replicas: 0,
       settled: 0,
       lately: 0,
+      proven: 0,
     });
   });
 });

@@ -15,6 +15,8 @@ export interface Demand {
   settled: number;
   /** Replicas by the last half minute, whether that was chance or not. */
   lately: number;
+  /** Requests a second that the last minute proves. */
+  proven: number;
 }
 
 const FASTEST_MS = 5_000;
@@ -75,6 +77,7 @@ export function demandOf(
     requestsPerSecond,
     replicas: (requestsPerSecond + draining) / capacity.requestsPerSecond + buried,
     settled: present / (capacity.lastingRequestsPerSecond * (1 - DOWN_MARGIN)),
+    proven,
     lately: rateOver(history, LATELY_MS).rate / capacity.requestsPerSecond,
   };
 }

@@ -1,4 +1,5 @@
 /** Pure: a decision as a sentence. */
+import type { Kept } from './missed.ts';
 import type { Capacity } from './capacity.ts';
 import type { Demand } from './demand.ts';
 import type { ReplicaCounts, ScalingTargets, TrafficSample } from './observation.ts';
@@ -27,8 +28,8 @@ export interface Explained {
   /** What the load needs, before the bounds of the spec. */
   needed: number;
   reason: ScalingReason;
-  /** Kept since the like of it was missed before. */
-  isHeld: boolean;
+  /** Why more are kept than the stabilisation window asks for. */
+  keptBecause?: Kept['because'];
   /** One fewer would serve what comes, with nothing to spare. */
   isClose: boolean;
   /** What batches need, where that is more than anything else does. */
@@ -63,6 +64,11 @@ export function explain(seen: Explained): string {
   return `${change}: ${BECAUSE[reason](seen)}${waiting}${limit}${hopeless}.`;
 }
 
+const KEPT: Readonly<Record<Kept['because'], string>> = {
+  regret: 'more are kept, since they were missed after they had been let go',
+  surge: 'more are kept for a rise like the last one, which would make more requests late than may be',
+};
+
 const BECAUSE: Readonly<Record<ScalingReason, (seen: Explained) => string>> = {
   RequestRate: load,
   Steady: (seen) => `${load(seen)}${reserve(seen)}`,
@@ -74,9 +80,7 @@ const BECAUSE: Readonly<Record<ScalingReason, (seen: Explained) => string>> = {
   WaitingForGPU: (seen) => `${load(seen)}; ${stopped(seen)} cannot be placed, so that no more are asked for`,
   ReplicasFailing: (seen) => `${load(seen)}; ${stopped(seen)} cannot serve, so that no more are asked for`,
   Stabilizing: (seen) =>
-    seen.isHeld
-      ? `${load(seen)}; more are kept, since they were missed after they had been let go`
-      : `${load(seen)}; more were needed within the stabilisation window`,
+    `${load(seen)}; ${seen.keptBecause === undefined ? 'more were needed within the stabilisation window' : KEPT[seen.keptBecause]}`,
   MinReplicas: (seen) => `${load(seen)}; held at minReplicas ${seen.targets.minReplicas}`,
   SignalStale: () => 'no word of a gateway, so that nothing is changed',
   ScaledToZero: ({ targets }) => `no request for ${exactly(targets.idleMs)}`,

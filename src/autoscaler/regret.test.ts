@@ -10,16 +10,15 @@ beforeEach(() => {
   nowMs = 0;
 });
 
-function minutes(count: number, input: Partial<RegretInput>): void {
+function minutes(count: number, { isBad = false, ...input }: Partial<RegretInput> & { isBad?: boolean }): void {
   for (let minute = 0; minute < count; minute += 1) {
     nowMs += MINUTE_MS;
+    const { ready = 1 } = input;
     regret = addInterval(regret, {
-      ready: 1,
+      ready,
       needed: 1,
-      completed: 100,
-      late: 2,
-      inFlight: 5,
-      lateInFlight: 0,
+      ended: { isBad, late: isBad ? 60 : 2, leastReady: ready },
+      lateLeft: 1_000,
       loadTimeMs: 120_000,
       intervalMs: MINUTE_MS,
       nowMs,
@@ -28,13 +27,20 @@ function minutes(count: number, input: Partial<RegretInput>): void {
   }
 }
 
-const bad = { late: 60 };
+/** Returns the hold after a return from three quarters of an hour, with so many requests that may still be late. */
+function afterLongAbsence(lateLeft: number): number {
+  regret = NO_REGRET;
+  minutes(10, { ready: 8, needed: 8 });
+  minutes(45, { ready: 2, needed: 2 });
+  minutes(1, { ready: 2, needed: 8, isBad: true, lateLeft });
+  return regret.holdMs;
+}
 
 describe('replicas are kept the next time', () => {
   test('twice as long as they were missed', () => {
     minutes(10, { ready: 8, needed: 8 });
     minutes(10, { ready: 2, needed: 2 });
-    minutes(1, { ready: 2, needed: 8, ...bad });
+    minutes(1, { ready: 2, needed: 8, isBad: true });
     expect(regret.holdMs).toBeCloseTo(2 * 11 * MINUTE_MS, -4);
   });
 
@@ -42,22 +48,25 @@ describe('replicas are kept the next time', () => {
     minutes(10, { ready: 8, needed: 8 });
     minutes(5, { ready: 8, needed: 2 });
     minutes(5, { ready: 2, needed: 2 });
-    minutes(1, { ready: 2, needed: 8, ...bad });
+    minutes(1, { ready: 2, needed: 8, isBad: true });
     expect(regret.holdMs).toBeCloseTo(2 * 11 * MINUTE_MS, -4);
   });
 
-  test('for a minute of which one request in six was late', () => {
+  test('also where they serve again when the bad minute is over', () => {
     minutes(10, { ready: 8, needed: 8 });
-    minutes(10, { ready: 2, needed: 2 });
-    minutes(1, { ready: 2, needed: 8, late: 20, inFlight: 20 });
-    expect(regret.holdMs).toBeGreaterThan(0);
+    minutes(10, { ready: 0, needed: 0 });
+    nowMs += 30_000;
+    const input = { lateLeft: 1_000, loadTimeMs: 120_000, intervalMs: 30_000, needed: 8 };
+    regret = addInterval(regret, { ...input, ready: 0, ended: undefined, nowMs });
+    expect(regret.holdMs).toBe(0);
+    nowMs += 30_000;
+    regret = addInterval(regret, { ...input, ready: 8, ended: { isBad: true, late: 60, leastReady: 0 }, nowMs });
+    expect(regret.holdMs).toBeCloseTo(2 * 10.5 * MINUTE_MS, -4);
   });
 
-  test('also where nothing completed, since nothing served', () => {
-    minutes(10, { ready: 8, needed: 8 });
-    minutes(10, { ready: 0, needed: 0, completed: 0, late: 0, inFlight: 0 });
-    minutes(1, { ready: 0, needed: 8, completed: 0, late: 0, inFlight: 500, lateInFlight: 400 });
-    expect(regret.holdMs).toBeGreaterThan(10 * MINUTE_MS);
+  test('over a longer absence only where no more such minutes may be late', () => {
+    expect(afterLongAbsence(50)).toBeCloseTo(2 * 46 * MINUTE_MS, -4);
+    expect(afterLongAbsence(70)).toBe(0);
   });
 
   test.each([
@@ -78,21 +87,29 @@ describe('replicas are kept the next time', () => {
     ],
   ])('but not where %s', (_, before) => {
     before();
-    minutes(1, { ready: 2, needed: 8, ...bad });
+    minutes(1, { ready: 2, needed: 8, isBad: true });
     expect(regret.holdMs).toBe(0);
   });
 
-  test('nor for a few requests, which whoever wakes a deployment by hand knows to wait for', () => {
-    minutes(10, { ready: 1, needed: 1, completed: 3, late: 0, inFlight: 0 });
-    minutes(10, { ready: 0, needed: 0, completed: 0, late: 0, inFlight: 0 });
-    minutes(1, { ready: 0, needed: 1, completed: 0, late: 0, inFlight: 3, lateInFlight: 3 });
+  test('over a longer absence not of one that slept: whoever wakes it waits for its start', () => {
+    minutes(10, { ready: 8, needed: 8 });
+    minutes(45, { ready: 0, needed: 0 });
+    minutes(1, { ready: 0, needed: 8, isBad: true, lateLeft: 0 });
     expect(regret.holdMs).toBe(0);
+  });
+
+  test('by a short absence of most of them, whatever there was long ago', () => {
+    minutes(10, { ready: 10, needed: 10 });
+    minutes(42, { ready: 7, needed: 7 });
+    minutes(8, { ready: 3, needed: 3 });
+    minutes(1, { ready: 3, needed: 9, isBad: true });
+    expect(regret.holdMs).toBeCloseTo(2 * 9 * MINUTE_MS, -4);
   });
 
   test('for a few hours', () => {
     minutes(10, { ready: 8, needed: 8 });
     minutes(10, { ready: 2, needed: 2 });
-    minutes(1, { ready: 2, needed: 8, ...bad });
+    minutes(1, { ready: 2, needed: 8, isBad: true });
     const { holdMs } = regret;
     minutes(8 * 60, { ready: 2, needed: 2 });
     expect(regret.holdMs).toBeCloseTo(holdMs / 2, -3);

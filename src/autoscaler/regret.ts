@@ -3,20 +3,19 @@
  * requests late each time it comes back; after one such return, replicas are kept twice as long as the load was away,
  * for a few hours.
  */
+import type { MinuteReport } from './minutes.ts';
 
 export interface Regret {
   /** When so many replicas were last there and needed: counts fall, times rise. */
   had: readonly { replicas: number; untilMs: number }[];
   /** How long a recommendation counts because of what was missed; 0 of nothing. */
   holdMs: number;
-  completed: number;
-  late: number;
-  countedMs: number;
+  /** For how long replicas had been away that were missing within the present minute; 0 of none. */
+  awayMs: number;
 }
 
-export const NO_REGRET: Regret = { had: [], holdMs: 0, completed: 0, late: 0, countedMs: 0 };
+export const NO_REGRET: Regret = { had: [], holdMs: 0, awayMs: 0 };
 
-const MINUTE_MS = 60_000;
 /** Replicas are kept over an absence of so many starts at most: longer would cost more than the start makes late. */
 const MOST_STARTS = 20;
 const LONGEST_MS = 2 * 60 * 60_000;
@@ -24,20 +23,16 @@ const BEYOND = 2;
 const LEAST_OF_NEEDED = 0.7;
 /** Until what was learned is halved. */
 const HALF_LIFE_MS = 8 * 60 * 60_000;
-/** A minute of whose requests so many are late is bad: far more than chance makes of 5 %. */
-const BAD = 0.15;
-/** Of fewer in a minute nothing is concluded: who wakes a deployment at zero by hand waits, as was asked for. */
-const LEAST_REQUESTS = 20;
 
 export interface RegretInput {
+  /** Replicas that serve, or would if they had not failed: those that are not were let go. */
   ready: number;
   /** Replicas that the present load needs. */
   needed: number;
-  completed: number;
-  late: number;
-  /** Requests that are there, and those among them that are late already: nothing completes while nothing serves. */
-  inFlight: number;
-  lateInFlight: number;
+  /** The minute that is over with this interval. */
+  ended: MinuteReport | undefined;
+  /** Requests that may still be late. */
+  lateLeft: number;
   /** How long a replica takes to start. */
   loadTimeMs: number;
   intervalMs: number;
@@ -46,28 +41,38 @@ export interface RegretInput {
 
 /** Returns the regret after one more interval. */
 export function addInterval(before: Regret, input: RegretInput): Regret {
-  const { ready, needed, completed, late, loadTimeMs, intervalMs, nowMs } = input;
-  const longestMs = Math.min(LONGEST_MS, MOST_STARTS * loadTimeMs);
+  const { ready, needed, ended, lateLeft, loadTimeMs, intervalMs, nowMs } = input;
   // From when they were needed: replicas are kept from then, not from when they were let go.
   const used = Math.min(ready, needed);
-  const had = before.had.filter(({ replicas, untilMs }) => replicas > used && untilMs > nowMs - longestMs);
+  const had = before.had.filter(({ replicas, untilMs }) => replicas > used && untilMs > nowMs - LONGEST_MS);
+  const usualMs = Math.min(LONGEST_MS, MOST_STARTS * loadTimeMs);
   const next = {
     had: [...had, { replicas: used, untilMs: nowMs }],
     holdMs: before.holdMs * 0.5 ** (intervalMs / HALF_LIFE_MS),
-    completed: before.completed + completed,
-    late: before.late + late,
-    countedMs: before.countedMs + intervalMs,
+    // They may be there again when the minute is over.
+    awayMs: needed > ready ? awayFor(had, needed, usualMs, nowMs) : before.awayMs,
   };
-  if (next.countedMs < MINUTE_MS) return next;
-  const all = next.completed + input.inFlight;
-  const isBad = all >= LEAST_REQUESTS && next.late + input.lateInFlight > BAD * all;
-  const most = had[0]?.replicas ?? 0;
-  // Where far more is needed than there ever was, keeping that would have made little difference.
-  const missed = most < LEAST_OF_NEEDED * needed ? 0 : Math.min(needed, most);
-  const last = had.findLast(({ replicas }) => replicas >= missed);
-  const holdMs =
-    isBad && missed > ready && last !== undefined
-      ? Math.max(next.holdMs, Math.min(longestMs, BEYOND * (nowMs - last.untilMs)))
-      : next.holdMs;
-  return { ...next, holdMs, completed: 0, late: 0, countedMs: 0 };
+  if (ended === undefined) return next;
+  // Where one more such minute is more than may be late, it is worth any price.
+  // Not of one that slept: whoever wakes it waits for its start, as was asked for.
+  const isDear = lateLeft < ended.late && ended.leastReady > 0;
+  const longestMs = isDear ? LONGEST_MS : usualMs;
+  const isMissed = ended.isBad && next.awayMs > 0 && next.awayMs <= longestMs;
+  const holdMs = isMissed ? Math.max(next.holdMs, Math.min(longestMs, BEYOND * next.awayMs)) : next.holdMs;
+  return { ...next, holdMs, awayMs: 0 };
+}
+
+/**
+ * Returns how long ago there were replicas for that, or for most of it: within the usual time, else within all that is
+ * remembered; 0 where there never were.
+ */
+function awayFor(had: Regret['had'], needed: number, usualMs: number, nowMs: number): number {
+  const recent = had.filter(({ untilMs }) => untilMs > nowMs - usualMs);
+  for (const known of [recent, had]) {
+    const most = known[0]?.replicas ?? 0;
+    // Where far more is needed than there ever was, keeping that would have made little difference.
+    const last = known.findLast(({ replicas }) => replicas >= Math.min(needed, most));
+    if (most >= LEAST_OF_NEEDED * needed && last !== undefined) return nowMs - last.untilMs;
+  }
+  return 0;
 }

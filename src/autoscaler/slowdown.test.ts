@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { addSample, batchAt, forget, NO_LINE, slowdown, tokenTime, type SlowdownLine } from './slowdown.ts';
+import { addSample, concurrencyAt, forget, NO_LINE, slowdown, tokenTime, type SlowdownLine } from './slowdown.ts';
 
 function line(points: readonly (readonly [number, number])[]): SlowdownLine {
   return points.reduce((all, [batch, milliseconds]) => addSample(all, batch, milliseconds), NO_LINE);
@@ -43,10 +43,12 @@ describe('the time of a token', () => {
   });
 });
 
-test('a batch and the slowdown at it are each other’s inverse', () => {
+test('a concurrency and the slowdown at it are each other’s inverse', () => {
   const time = { base: 8.5, perRequest: 0.25 };
-  expect(slowdown(time, 1)).toBe(1);
   expect(slowdown(time, 0)).toBe(1);
-  expect(slowdown(time, batchAt(time, 2.5))).toBeCloseTo(2.5, 9);
-  expect(batchAt(time, 0.5)).toBe(1);
+  // One in flight on average: whoever comes finds it there.
+  expect(slowdown(time, 1)).toBeCloseTo(9 / 8.75, 9);
+  expect(slowdown(time, concurrencyAt(time, 2.5))).toBeCloseTo(2.5, 9);
+  expect(slowdown(time, concurrencyAt(time, 1.01))).toBeCloseTo(1.01, 9);
+  expect(concurrencyAt(time, 0.5)).toBe(0);
 });

@@ -62,12 +62,15 @@ export function tokenTime(line: SlowdownLine): TokenTime {
   return { base: time - bounded * batch, perRequest: bounded };
 }
 
-/** Returns how many times longer a request takes beside `batch` − 1 others than alone: at least 1. */
-export function slowdown({ base, perRequest }: TokenTime, batch: number): number {
-  return (base + perRequest * Math.max(1, batch)) / (base + perRequest);
+/**
+ * Returns how many times longer a request takes than alone where `concurrency` are in flight on average: one that comes by
+ * chance finds that many (PASTA), and is one more.
+ */
+export function slowdown({ base, perRequest }: TokenTime, concurrency: number): number {
+  return (base + perRequest * (1 + Math.max(0, concurrency))) / (base + perRequest);
 }
 
-/** Returns the batch at which requests take `factor` times as long as alone. */
-export function batchAt({ base, perRequest }: TokenTime, factor: number): number {
-  return Math.max(1, (factor * (base + perRequest) - base) / perRequest);
+/** Returns the concurrency at which requests take `factor` times as long as alone; 0 of a factor up to 1. */
+export function concurrencyAt({ base, perRequest }: TokenTime, factor: number): number {
+  return Math.max(0, ((factor - 1) * (base + perRequest)) / perRequest);
 }

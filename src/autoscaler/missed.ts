@@ -1,0 +1,61 @@
+/** Pure: what is kept of replicas since too few of them made requests late before. */
+import type { LateBudget } from './capacity.ts';
+import { wholeReplicas } from './demand.ts';
+import { addServed, NO_MINUTE, type Minute, type ServedInterval } from './minutes.ts';
+import { highest, recommend, type Recommendations } from './recommendations.ts';
+import { addInterval as addToRegret, NO_REGRET, type Regret } from './regret.ts';
+import { addInterval as addToSurge, NO_SURGE, rateForNext, type Surge } from './surge.ts';
+
+export interface Missed {
+  minute: Minute;
+  regret: Regret;
+  /** What the load needed as it came, within the time that regret keeps it for. */
+  held: Recommendations;
+  surge: Surge;
+}
+
+export const NOTHING_MISSED: Missed = { minute: NO_MINUTE, regret: NO_REGRET, held: [], surge: NO_SURGE };
+
+/** Regret that has faded to less is none any more. */
+const SHORTEST_HOLD_MS = 10_000;
+
+export interface MissedInput extends ServedInterval {
+  /** Replicas by the last half minute. */
+  lately: number;
+  /** Requests a second that the last minute proves, and the replicas for them. */
+  proven: number;
+  neededForProven: number;
+  budget: LateBudget;
+  /** There was no work for `idleSeconds`. */
+  isIdle: boolean;
+  loadTimeMs: number;
+  stabilizationMs: number;
+  nowMs: number;
+}
+
+/** Returns what was missed after one more interval. */
+export function addInterval(before: Missed, input: MissedInput): Missed {
+  const { lately, budget, stabilizationMs, nowMs } = input;
+  const { minute, ended } = addServed(before.minute, input);
+  const regret = addToRegret(before.regret, { ...input, needed: lately, ended, lateLeft: budget.left });
+  const windowMs = Math.max(stabilizationMs, regret.holdMs);
+  return {
+    minute,
+    regret,
+    held: regret.holdMs <= SHORTEST_HOLD_MS ? [] : recommend(before.held, lately, { nowMs, windowMs }),
+    surge: addToSurge(before.surge, { ...input, rate: input.proven, needed: input.neededForProven, ended }),
+  };
+}
+
+/** What is kept, and for what. */
+export interface Kept {
+  replicas: number;
+  because: 'regret' | 'surge';
+}
+
+/** Returns what is kept of replicas, where each is counted as so many requests a second; none where nothing was missed. */
+export function keptFor({ held, surge }: Missed, budget: LateBudget, requestsPerSecond: number): Kept {
+  const missed = highest(held);
+  const next = wholeReplicas(rateForNext(surge, budget) / requestsPerSecond);
+  return next > missed ? { replicas: next, because: 'surge' } : { replicas: missed, because: 'regret' };
+}
