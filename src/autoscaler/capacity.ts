@@ -86,6 +86,7 @@ const ALONE_HALF_LIFE_MS = 10 * 60_000;
 const BUDGET_HALF_LIFE_MS = 60 * 60_000;
 /** Share of requests that may be late; a little below the target's 5 %. */
 const LATE_SHARE = 0.045;
+/** What the target itself lets be late. */
 const MAY_BE_LATE = 0.05;
 /** Beyond this slowdown an engine works at 4/5 of what it can at all, and any burst drowns it. */
 const MOST_SLOWDOWN = 5;

@@ -27,8 +27,8 @@ export function choose(
 ): Choice {
   const { kept } = state;
   const idleForMs = nowMs - state.busyAtMs;
-  if (minReplicas === 0 && idleForMs >= idleMs && kept.replicas === 0)
-    return { wanted: 0, reason: 'ScaledToZero', needed: 0 };
+  const isIdle = idleForMs >= idleMs;
+  if (minReplicas === 0 && isIdle && kept.replicas === 0) return { wanted: 0, reason: 'ScaledToZero', needed: 0 };
   const { rate, latency, saturation, batch } = candidates;
   const isAsleep = current === 0 && idleForMs > 0;
   const online = Math.max(rate, latency, saturation);

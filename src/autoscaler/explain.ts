@@ -1,7 +1,7 @@
 /** Pure: a decision as a sentence. */
-import type { Kept } from './missed.ts';
 import type { Capacity } from './capacity.ts';
 import type { Demand } from './demand.ts';
+import type { Kept } from './missed.ts';
 import type { ReplicaCounts, ScalingTargets, TrafficSample } from './observation.ts';
 
 /** One word for what decides the number of replicas now; a part of the API. */

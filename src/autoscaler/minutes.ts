@@ -28,7 +28,8 @@ export interface ServedInterval {
   intervalMs: number;
 }
 
-export const MINUTE_MS = 60_000;
+const MINUTE_MS = 60_000;
+/** A minute of whose requests so many are late is bad. */
 const BAD = 0.15;
 /** Of fewer in a minute nothing is concluded: who wakes a deployment at zero by hand waits, as was asked for. */
 const LEAST_REQUESTS = 20;
