@@ -24,6 +24,8 @@ export interface Problem {
    * times); `vague`: it repeats nothing, since Kubernetes has not said it this time.
    */
   quote?: { after: string; vague?: true };
+  /** It may be of this reason, which Kubernetes has not said this time: where status tells that already, it goes on. */
+  likely?: ReplicaReason;
 }
 
 export interface ReplicaState {

@@ -282,6 +282,18 @@ describe('what the log of an engine says', () => {
     expect(diagnoseReplica(replicaPod(engine), context, cause)).toEqual({ phase: 'failed', problem: cause });
   });
 
+  test.each([
+    ['killed, by whom is not known', { exitCode: 137, reason: 'Error' }, 'OutOfMemory'],
+    ['ended by itself', { exitCode: 1, reason: 'Error' }, undefined],
+    ['lost by its node', { exitCode: 137, reason: 'ContainerStatusUnknown' }, undefined],
+  ])('is told unless status tells already that memory was wanting, of one that was %s', (_, terminated, likely) => {
+    for (const said of [undefined, { ...cause, reason: 'EngineFailed' as const }]) {
+      const { problem } = diagnoseReplica(replicaPod({ lastState: { terminated } }), context, said);
+      expect(problem?.reason).toBe('EngineFailed');
+      expect(problem?.likely).toBe(likely);
+    }
+  });
+
   test('yields to the kernel, which killed the engine for its memory', () => {
     const pod = replicaPod({ state: { terminated: { exitCode: 137, reason: 'OOMKilled' } } });
     expect(diagnoseReplica(pod, context, cause).problem?.reason).toBe('OutOfMemory');

@@ -18,6 +18,8 @@ const PROBE_SLACK_MS = 5_000;
 
 /** The kubelet's reason for a container that the kernel killed at its memory limit. */
 const OUT_OF_MEMORY = 'OOMKilled';
+/** Of a container that was ended by SIGKILL. */
+const KILLED = 137;
 
 /** An end of an engine of which its log may tell the cause. */
 export interface EngineEnd {
@@ -110,7 +112,7 @@ function engine(pod: Pod, context: ReplicaContext, cause: EngineCause | undefine
       `The engine did not answer its health probe within startupTimeoutSeconds and was ended. Raise spec.startupTimeoutSeconds if it needs longer, or see why: ${logs(context, true)}`,
     );
   }
-  if (end) return engineFailure(end, container, context, cause);
+  if (end) return asBefore(engineFailure(end, container, context, cause), end);
   if (!container.state?.running) return starting('Scheduling', 'The node prepares a replica.');
   return starting('Loading', 'The engine loads the model.');
 }
@@ -136,6 +138,20 @@ function engineFailure(
   return container.restartCount >= CRASH_LOOP_RESTARTS
     ? failed('CrashLooping', `The engine ends with exit code ${end.exitCode} again and again. ${see}`)
     : failed('EngineFailed', `The engine ended with exit code ${end.exitCode}. ${see}`);
+}
+
+/** Returns `state`, which is that of an engine out of memory where status tells of one already and this may be the same. */
+function asBefore(state: ReplicaState, end: End): ReplicaState {
+  if (state.problem === undefined || !wasKilled(end)) return state;
+  return { ...state, problem: { ...state.problem, likely: 'OutOfMemory' } };
+}
+
+/**
+ * Whether the engine was killed and the kubelet does not say by whom: it says `Error` instead of `OOMKilled` where it knows
+ * of the container's end before the kernel's word of why.
+ */
+function wasKilled({ exitCode, reason }: End): boolean {
+  return exitCode === KILLED && reason === 'Error';
 }
 
 function logs(context: ReplicaContext, previous: boolean): string {

@@ -38,6 +38,15 @@ test.each([
   expect(steady(problem, shown(told))).toEqual({ reason: problem.reason, message });
 });
 
+test('what may be the problem that is told already is told as that, and else as what it is', () => {
+  const killed: Problem = { reason: 'EngineFailed', message: 'exit code 137', likely: 'ImagePullFailed' };
+  expect(steady(killed, shown(told))).toEqual({ reason: 'ImagePullFailed', message: told });
+  expect(steady({ ...killed, likely: 'OutOfMemory' }, shown(told))).toEqual({
+    reason: 'EngineFailed',
+    message: 'exit code 137',
+  });
+});
+
 test('nothing is told of no problem, and all of the first one', () => {
   expect(steady(undefined, shown(told))).toBeUndefined();
   expect(steady(pull('x'), undefined)).toEqual({ reason: 'ImagePullFailed', message: `${after}: x` });

@@ -14,7 +14,9 @@ export function steady(problem: Problem, shown: readonly Condition[] | undefined
 export function steady(problem: Problem | undefined, shown: readonly Condition[] | undefined): ToldProblem | undefined;
 export function steady(problem: Problem | undefined, shown: readonly Condition[] | undefined): ToldProblem | undefined {
   if (problem === undefined) return undefined;
-  const { reason, message, quote } = problem;
+  const { reason, message, quote, likely } = problem;
+  const known = likely && shown?.find((condition) => condition.reason === likely);
+  if (known) return { reason: likely, message: known.message };
   const told = quote && shown?.find((condition) => condition.reason === reason && tellsSame(condition, problem));
   return { reason, message: told?.message ?? message };
 }
