@@ -83,7 +83,7 @@ export interface LateBudget {
 /** Half of what was learned is forgotten after so long, in milliseconds of traffic. */
 const LINE_HALF_LIFE_MS = 60 * 60_000;
 const ALONE_HALF_LIFE_MS = 10 * 60_000;
-const BUDGET_HALF_LIFE_MS = 60 * 60_000;
+export const BUDGET_HALF_LIFE_MS = 60 * 60_000;
 /** Share of requests that may be late; a little below the target's 5 %. */
 const LATE_SHARE = 0.045;
 /** What the target itself lets be late. */

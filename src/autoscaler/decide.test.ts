@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { TARGETS, World } from '../../test/support/scaler-world.ts';
 import { bucketOf } from '../channel/histogram.ts';
-import { decide, initialState, learnedFrom } from './decide.ts';
+import { decide, learnedFrom } from './decide.ts';
 import { TICK_MS, type Observation } from './observation.ts';
 
 const silent = (observation: Observation): Observation => ({ ...observation, traffic: undefined });
@@ -161,10 +161,10 @@ describe('failures that others had', () => {
 
   test('a restart under load changes no decision for a whole window', () => {
     const world = new World({}, 1);
+    world.writesStatus = true;
     world.run(1_800, 40);
     const before = world.current;
-    const learned = learnedFrom(world.state, world.targets);
-    world.state = initialState(world.targets, before, learned, world.nowMs);
+    world.restart();
     const { length } = world.wanted;
     world.run(295, 40);
     expect(before).toBeGreaterThan(2);

@@ -25,6 +25,7 @@ import {
   type TrafficSample,
 } from './observation.ts';
 import { recommend, type Recommendations } from './recommendations.ts';
+import { rememberedOf, restored } from './remembered.ts';
 import { addDecision, FULL_TRUST, trustAt, type Trust } from './trust.ts';
 
 /** What a decision rests on beside what it is shown: plain values, changed by nobody but `decide`. */
@@ -62,37 +63,40 @@ const CONFIDENT = 0.7;
 
 /**
  * Returns the state to begin with, of a Deployment that is set to `current`, going on from what a former leader learned.
- * Nothing goes down for a whole stabilisation window, so that a restart changes no decision.
+ * Nothing goes down for a whole stabilisation window; what is kept beyond it stands in `learned` as well.
  */
-export function initialState(targets: ScalingTargets, current: number, learned: Learned, nowMs: number): ScalerState {
+export function initialState(targets: ScalingTargets, current: number, known: Learned, nowMs: number): ScalerState {
+  // Of another model, or other engines, nothing is known.
+  const learned = known.key === targets.capacityKey ? known : {};
+  const { budget, missed, trust } = restored(learned, targets, nowMs);
   return {
     capacityKey: targets.capacityKey,
-    capacity: restoredModel(learned, targets.capacityKey),
+    capacity: { ...restoredModel(learned), ...budget },
     arrivals: [],
     scatter: POISSON,
     latencies: [],
     recommendations: [{ atMs: nowMs, replicas: current }],
-    missed: NOTHING_MISSED,
+    missed,
     ready: 0,
     readySinceMs: nowMs,
     busyAtMs: nowMs,
     waiting: 0,
-    trust: FULL_TRUST,
-    loadTimeMs: restoredLoadTimeMs(learned, targets.capacityKey),
+    trust,
+    loadTimeMs: restoredLoadTimeMs(learned),
     lastMs: nowMs,
   };
 }
 
 /** Returns what was learned so far, to show and to go on from. */
 export function learnedFrom(state: ScalerState, targets: ScalingTargets): Learned {
-  return learnedOf(state.capacity, {
-    key: state.capacityKey,
-    capacity: capacityOf(state.capacity, targets),
-    loadTimeMs: state.loadTimeMs,
-  });
+  const { capacity, capacityKey, loadTimeMs } = state;
+  return {
+    ...learnedOf(capacity, { key: capacityKey, capacity: capacityOf(capacity, targets), loadTimeMs }),
+    ...rememberedOf(state),
+  };
 }
 
-/** Returns the decision at `nowMs`, a clock that does not go back, and the state for the next. */
+/** Returns the decision at `nowMs`, Unix milliseconds of a clock that does not go back, and the state for the next. */
 export function decide(
   before: ScalerState,
   observation: Observation,

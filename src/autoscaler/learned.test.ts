@@ -28,21 +28,14 @@ describe('what was learned', () => {
   test('outlives a restart, nearly', () => {
     const model = learnedModel();
     const capacity = capacityOf(model, TARGETS);
-    const again = restoredModel(learnedOf(model, { key: 'model', capacity, loadTimeMs: undefined }), 'model');
+    const again = restoredModel(learnedOf(model, { key: 'model', capacity, loadTimeMs: undefined }));
     expect(tokenTime(again.line).perRequest).toBeCloseTo(tokenTime(model.line).perRequest, 1);
     const ratio = (capacityOf(again, TARGETS)?.requestsPerSecond ?? 0) / (capacity?.requestsPerSecond ?? 1);
     expect(ratio).toBeGreaterThan(0.85);
     expect(ratio).toBeLessThan(1.15);
   });
 
-  test('of another model counts for nothing, and so does nonsense', () => {
-    const learned = learnedOf(learnedModel(), {
-      key: 'model',
-      capacity: capacityOf(learnedModel(), TARGETS),
-      loadTimeMs: 9,
-    });
-    expect(restoredModel(learned, 'another')).toBe(UNLEARNED);
-    expect(restoredLoadTimeMs(learned, 'another')).toBeUndefined();
+  test('is nothing where it is nonsense', () => {
     const nonsense = {
       key: 'model',
       tokenBaseMs: Number.NaN,
@@ -52,7 +45,7 @@ describe('what was learned', () => {
       concurrency: -3,
       loadSeconds: -1,
     };
-    expect(restoredModel(nonsense, 'model')).toEqual(UNLEARNED);
-    expect(restoredLoadTimeMs(nonsense, 'model')).toBeUndefined();
+    expect(restoredModel(nonsense)).toEqual(UNLEARNED);
+    expect(restoredLoadTimeMs(nonsense)).toBeUndefined();
   });
 });

@@ -2,10 +2,11 @@
 import { bucketOf, total, type Counts } from '../channel/histogram.ts';
 import { BEYOND_SEEN, UNLEARNED, type Capacity, type CapacityModel } from './capacity.ts';
 import { meanMs } from './latencies.ts';
+import type { Remembered } from './remembered.ts';
 import { addSample, NO_LINE, tokenTime } from './slowdown.ts';
 
 /** As in status.scaling.learned; of one replica at the latency target where nothing else is said. */
-export interface Learned {
+export interface Learned extends Remembered {
   /** Of which model, profile and engine settings. */
   key?: string;
   requestsPerSecond?: number;
@@ -59,9 +60,8 @@ export function learnedOf(
   };
 }
 
-/** Returns the model that goes on from what was learned of the same key; anything that makes no sense counts as nothing. */
-export function restoredModel(learned: Learned, key: string): CapacityModel {
-  if (learned.key !== key) return UNLEARNED;
+/** Returns the model that goes on from what was learned; anything that makes no sense counts as nothing. */
+export function restoredModel(learned: Learned): CapacityModel {
   const model = { ...UNLEARNED };
   const { tokenBaseMs: base, tokenPerRequestMs: perRequest, unloadedMeanMs: mean, unloadedP95Ms: p95 } = learned;
   if (isPositive(base) && isPositive(perRequest)) {
@@ -79,9 +79,9 @@ export function restoredModel(learned: Learned, key: string): CapacityModel {
   return model;
 }
 
-/** Returns the load time that was learned, in milliseconds. It belongs to the model as well. */
-export function restoredLoadTimeMs(learned: Learned, key: string): number | undefined {
-  return learned.key === key && isPositive(learned.loadSeconds) ? learned.loadSeconds * 1000 : undefined;
+/** Returns the load time that was learned, in milliseconds. */
+export function restoredLoadTimeMs({ loadSeconds }: Learned): number | undefined {
+  return isPositive(loadSeconds) ? loadSeconds * 1000 : undefined;
 }
 
 /** Two values that have this mean and this 95th percentile. */

@@ -3,7 +3,7 @@ import type { LateBudget } from './capacity.ts';
 import { wholeReplicas } from './demand.ts';
 import { addServed, NO_MINUTE, type Minute, type ServedInterval } from './minutes.ts';
 import { highest, recommend, type Recommendations } from './recommendations.ts';
-import { addInterval as addToRegret, NO_REGRET, type Regret } from './regret.ts';
+import { addInterval as addToRegret, NO_REGRET, SHORTEST_HOLD_MS, type Regret } from './regret.ts';
 import { addInterval as addToSurge, NO_SURGE, rateForNext, type Surge } from './surge.ts';
 
 export interface Missed {
@@ -15,9 +15,6 @@ export interface Missed {
 }
 
 export const NOTHING_MISSED: Missed = { minute: NO_MINUTE, regret: NO_REGRET, held: [], surge: NO_SURGE };
-
-/** Regret that has faded to less is none any more. */
-const SHORTEST_HOLD_MS = 10_000;
 
 export interface MissedInput extends ServedInterval {
   /** Replicas by the last half minute. */

@@ -16,9 +16,11 @@ export interface Regret {
 
 export const NO_REGRET: Regret = { had: [], holdMs: 0, awayMs: 0 };
 
+/** Regret that has faded to less is none any more. */
+export const SHORTEST_HOLD_MS = 10_000;
 /** Replicas are kept over an absence of so many starts at most: longer would cost more than the start makes late. */
 const MOST_STARTS = 20;
-const LONGEST_MS = 2 * 60 * 60_000;
+export const LONGEST_HOLD_MS = 2 * 60 * 60_000;
 const BEYOND = 2;
 const LEAST_OF_NEEDED = 0.7;
 /** Until what was learned is halved. */
@@ -39,16 +41,21 @@ export interface RegretInput {
   nowMs: number;
 }
 
+/** Returns what is left of a hold after so long. */
+export function fadedHoldMs(holdMs: number, afterMs: number): number {
+  return holdMs * 0.5 ** (afterMs / HALF_LIFE_MS);
+}
+
 /** Returns the regret after one more interval. */
 export function addInterval(before: Regret, input: RegretInput): Regret {
   const { ready, needed, ended, lateLeft, loadTimeMs, intervalMs, nowMs } = input;
   // From when they were needed: replicas are kept from then, not from when they were let go.
   const used = Math.min(ready, needed);
-  const had = before.had.filter(({ replicas, untilMs }) => replicas > used && untilMs > nowMs - LONGEST_MS);
-  const usualMs = Math.min(LONGEST_MS, MOST_STARTS * loadTimeMs);
+  const had = before.had.filter(({ replicas, untilMs }) => replicas > used && untilMs > nowMs - LONGEST_HOLD_MS);
+  const usualMs = Math.min(LONGEST_HOLD_MS, MOST_STARTS * loadTimeMs);
   const next = {
     had: [...had, { replicas: used, untilMs: nowMs }],
-    holdMs: before.holdMs * 0.5 ** (intervalMs / HALF_LIFE_MS),
+    holdMs: fadedHoldMs(before.holdMs, intervalMs),
     // They may be there again when the minute is over.
     awayMs: needed > ready ? awayFor(had, needed, usualMs, nowMs) : before.awayMs,
   };
@@ -56,7 +63,7 @@ export function addInterval(before: Regret, input: RegretInput): Regret {
   // Where one more such minute is more than may be late, it is worth any price.
   // Not of one that slept: whoever wakes it waits for its start, as was asked for.
   const isDear = lateLeft < ended.late && ended.leastReady > 0;
-  const longestMs = isDear ? LONGEST_MS : usualMs;
+  const longestMs = isDear ? LONGEST_HOLD_MS : usualMs;
   const isMissed = ended.isBad && next.awayMs > 0 && next.awayMs <= longestMs;
   const holdMs = isMissed ? Math.max(next.holdMs, Math.min(longestMs, BEYOND * next.awayMs)) : next.holdMs;
   return { ...next, holdMs, awayMs: 0 };

@@ -14,7 +14,7 @@ import type { Logger } from '../kube/types.ts';
 import { adopt, STALE_AFTER_MS, standingOf, SUSPENDED, targetsOf, within, type Standing } from './standing.ts';
 
 /** Learned values are written at most this often. */
-const LEARNED_INTERVAL_MS = 60_000;
+export const LEARNED_INTERVAL_MS = 60_000;
 
 /** What is seen of a deployment. */
 export interface Sight {
@@ -38,7 +38,7 @@ export interface ScalerOptions {
   onChange: (resource: InferenceDeployment) => void;
   /** Called with each decision of the rule. */
   onDecision?: (decision: Decision) => void;
-  /** A clock in milliseconds that never goes back. */
+  /** A clock in Unix milliseconds that never goes back. */
   now: () => number;
   logger: Logger;
 }

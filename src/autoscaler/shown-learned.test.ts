@@ -16,6 +16,19 @@ const LEARNED = {
   unloadedMeanMs: 812.4,
   unloadedP95Ms: 1_900,
   loadSeconds: 94.6,
+  recentRequests: 41_000.4,
+  recentLateRequests: 1_600,
+  recentSeconds: 4_900,
+  recentTime: Date.UTC(2026, 10, 22, 11),
+  targetLatencyP95Ms: 5_000,
+  holdSeconds: 780,
+  holdReplicas: 6,
+  holdTime: Date.UTC(2026, 10, 22, 8),
+  surgeRequestsPerSecond: 40,
+  surgeLateRequests: 900,
+  surgeTime: Date.UTC(2026, 10, 22, 10, 0, 0, 400),
+  carriedPercent: 85.3,
+  carriedTime: Date.UTC(2026, 10, 22, 9),
 };
 
 test('what was learned is shown rounded, and read again as it is shown', () => {
@@ -32,6 +45,19 @@ test('what was learned is shown rounded, and read again as it is shown', () => {
     unloadedMeanMs: 812,
     unloadedP95Ms: 1_900,
     loadSeconds: 95,
+    recentRequests: 41_000,
+    recentLateRequests: 1_600,
+    recentSeconds: 4_900,
+    recentTime: '2026-11-22T11:00:00Z',
+    targetLatencyP95Ms: 5_000,
+    holdSeconds: 780,
+    holdReplicas: 6,
+    holdTime: '2026-11-22T08:00:00Z',
+    surgeRequestsPerSecond: '40',
+    surgeLateRequests: 900,
+    surgeTime: '2026-11-22T10:00:00Z',
+    carriedPercent: 85,
+    carriedTime: '2026-11-22T09:00:00Z',
   });
   expect(showLearned(readLearned(shown))).toEqual(shown);
 });
@@ -46,9 +72,12 @@ test('the API has a field for all of it, and for nothing else', async () => {
 test('whatever number was learned, the API accepts what is shown', () => {
   fc.assert(
     fc.property(fc.double(), (number) => {
-      const { concurrency, loadSeconds } = showLearned({ concurrency: number, loadSeconds: number }) ?? {};
-      if (!Number.isFinite(number) || number < 0) expect([concurrency, loadSeconds]).toEqual([undefined, undefined]);
-      else {
+      const { concurrency, loadSeconds, surgeTime } =
+        showLearned({ concurrency: number, loadSeconds: number, surgeTime: number }) ?? {};
+      if (!Number.isFinite(number) || number < 0) {
+        expect([concurrency, loadSeconds, surgeTime]).toEqual([undefined, undefined, undefined]);
+      } else {
+        expect(surgeTime).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
         expect(concurrency).toMatch(/^[0-9]+(\.[0-9]+)?$/);
         expect(concurrency?.length).toBeLessThanOrEqual(16);
         expect(loadSeconds).toBeLessThan(2 ** 31);
@@ -58,7 +87,8 @@ test('whatever number was learned, the API accepts what is shown', () => {
 });
 
 test('what somebody else wrote there is left out where it is no number', () => {
-  expect(readLearned({ requestsPerSecond: 'many', concurrency: '-1', loadSeconds: 9 })).toEqual({ loadSeconds: 9 });
+  const shown = { requestsPerSecond: 'many', concurrency: '-1', surgeTime: 'soon', loadSeconds: 9 };
+  expect(readLearned(shown)).toEqual({ loadSeconds: 9 });
   expect(readLearned(undefined)).toEqual({});
 });
 
@@ -73,4 +103,35 @@ test('moves by a tenth of any of its numbers, or with what it was learned of', (
   expect(hasMoved(undefined, showLearned({ loadSeconds: 3 }))).toBe(true);
   expect(hasMoved(before, showLearned({ key: 'b' }))).toBe(false);
   expect(hasMoved(showLearned({ loadSeconds: 0 }), showLearned({ loadSeconds: 0 }))).toBe(false);
+});
+
+/** With something else that was learned and stays as it is. */
+function shownWith(learned: object): ReturnType<typeof showLearned> {
+  return showLearned({ key: 'a', loadSeconds: 9, ...learned });
+}
+
+function lateShown(recentRequests: number, recentLateRequests: number): ReturnType<typeof showLearned> {
+  return shownWith({ recentRequests, recentLateRequests, recentSeconds: 3_600 });
+}
+
+test.each([
+  ['as many of them', lateShown(1_000, 40), lateShown(1_500, 60), false],
+  ['one in a hundred more of many', lateShown(10_000, 400), lateShown(10_000, 500), true],
+  ['one in a hundred more, which is chance of so few', lateShown(1_000, 40), lateShown(1_000, 50), false],
+  ['more than chance', lateShown(1_000, 40), lateShown(1_000, 60), true],
+  ['fewer, since it is long ago', lateShown(10_000, 900), lateShown(10_000, 790), true],
+  ['twice as many requests as were known', lateShown(1_000, 40), lateShown(2_000, 80), true],
+  ['half as many', lateShown(1_000, 40), lateShown(500, 20), true],
+  ['hardly any where there were many', lateShown(1_000, 40), lateShown(9, 0), true],
+  ['a share of few', lateShown(20, 1), lateShown(30, 9), false],
+  ['the first hundred', lateShown(0, 0), lateShown(100, 0), true],
+  ['the first few', shownWith({}), lateShown(99, 9), false],
+])('requests that were late move by their share: %s', (_, before, after, moved) => {
+  expect(hasMoved(before, after)).toBe(moved);
+});
+
+test('a time moves by five minutes', () => {
+  const before = shownWith({ surgeTime: 1e12 });
+  expect(hasMoved(before, shownWith({ surgeTime: 1e12 + 299_000 }))).toBe(false);
+  expect(hasMoved(before, shownWith({ surgeTime: 1e12 + 300_000 }))).toBe(true);
 });

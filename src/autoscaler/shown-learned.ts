@@ -6,8 +6,8 @@ export type { ShownLearned };
 
 type NumberName = Exclude<keyof Learned, 'key'>;
 
-/** How each number is shown: the API has amounts and rates as decimal strings. */
-const NUMBERS: Readonly<Record<NumberName, 'decimal' | 'integer'>> = {
+/** How each number is shown: the API has amounts and rates as decimal strings, and times of RFC 3339. */
+const NUMBERS: Readonly<Record<NumberName, 'decimal' | 'integer' | 'time'>> = {
   requestsPerSecond: 'decimal',
   concurrency: 'decimal',
   samples: 'integer',
@@ -18,21 +18,50 @@ const NUMBERS: Readonly<Record<NumberName, 'decimal' | 'integer'>> = {
   unloadedMeanMs: 'integer',
   unloadedP95Ms: 'integer',
   loadSeconds: 'integer',
+  recentRequests: 'integer',
+  recentLateRequests: 'integer',
+  recentSeconds: 'integer',
+  recentTime: 'time',
+  targetLatencyP95Ms: 'integer',
+  holdSeconds: 'integer',
+  holdReplicas: 'integer',
+  holdTime: 'time',
+  surgeRequestsPerSecond: 'decimal',
+  surgeLateRequests: 'integer',
+  surgeTime: 'time',
+  carriedPercent: 'integer',
+  carriedTime: 'time',
 };
 const NAMES = Object.keys(NUMBERS) as NumberName[];
 
+/** What grows with each request is nothing to write for; of late requests the share counts. */
+const COUNTS: ReadonlySet<NumberName> = new Set([
+  'samples',
+  'recentRequests',
+  'recentLateRequests',
+  'recentSeconds',
+  'recentTime',
+]);
 /** Share of a number that it must have moved by. */
 const MOVED = 0.1;
+/** The same of times. */
+const TIME_MOVED_MS = 300_000;
+/** The same of late requests, as a share of all, where there are so many, and beyond what chance makes of it. */
+const LATE_MOVED = 0.01;
+const LEAST_REQUESTS = 100;
+const DEVIATIONS = 3;
 const DIGITS = 3;
 const LARGEST = 1e12;
 const LARGEST_INTEGER = 2 ** 31 - 1;
+/** The last moment that RFC 3339 has a year for. */
+const LATEST_MS = Date.UTC(9999, 11, 31);
 
 /** Returns what was learned as the status shows it: decimal strings of three digits, or whole numbers; undefined for none. */
 export function showLearned(learned: Learned): ShownLearned | undefined {
   const numbers = NAMES.flatMap((name) => {
     const value = learned[name];
     if (value === undefined || !isValid(value)) return [];
-    return [[name, NUMBERS[name] === 'integer' ? whole(value) : decimal(value)]];
+    return [[name, SHOW[NUMBERS[name]](value)]];
   });
   if (numbers.length === 0) return undefined;
   return { ...(learned.key !== undefined && { key: learned.key }), ...Object.fromEntries(numbers) };
@@ -40,7 +69,7 @@ export function showLearned(learned: Learned): ShownLearned | undefined {
 
 /** Returns what the status shows as numbers again; what is no number is left out. */
 export function readLearned(shown: ShownLearned = {}): Learned {
-  const numbers = NAMES.map((name) => [name, Number(shown[name] ?? Number.NaN)] as const);
+  const numbers = NAMES.map((name) => [name, numberOf(name, shown)] as const);
   return {
     ...(shown.key !== undefined && { key: shown.key }),
     ...Object.fromEntries(numbers.filter(([, value]) => isValid(value))),
@@ -51,18 +80,47 @@ export function readLearned(shown: ShownLearned = {}): Learned {
 export function hasMoved(before: ShownLearned | undefined, after: ShownLearned | undefined): boolean {
   if (after === undefined) return false;
   if (before === undefined || before.key !== after.key) return true;
-  return NAMES.some((name) => {
-    // More of the same is nothing to write for.
-    if (name === 'samples') return false;
+  const moved = NAMES.some((name) => {
+    if (COUNTS.has(name)) return false;
     if (before[name] === undefined || after[name] === undefined) return before[name] !== after[name];
-    const [was, is] = [Number(before[name]), Number(after[name])];
-    return was !== is && Math.abs(is - was) >= MOVED * was;
+    const [was, is] = [numberOf(name, before), numberOf(name, after)];
+    return was !== is && Math.abs(is - was) >= (NUMBERS[name] === 'time' ? TIME_MOVED_MS : MOVED * was);
   });
+  return moved || hasLatenessMoved(before, after);
+}
+
+/** Returns whether what may still be late, of the requests of the last hour or so, is another part of them, or of others. */
+function hasLatenessMoved(before: ShownLearned, after: ShownLearned): boolean {
+  const { recentRequests: were = 0 } = before;
+  const { recentRequests: are = 0 } = after;
+  if (Math.max(were, are) < LEAST_REQUESTS) return false;
+  if (are >= 2 * were || 2 * are <= were) return true;
+  const [was, is] = [lateShare(before), lateShare(after)];
+  const deviation = Math.sqrt((was * (1 - was)) / are);
+  return Math.abs(is - was) >= Math.max(LATE_MOVED, DEVIATIONS * deviation);
+}
+
+function lateShare({ recentRequests: all = 0, recentLateRequests: late = 0 }: ShownLearned): number {
+  return all === 0 ? 0 : late / all;
+}
+
+/** Returns a number of `shown`; NaN of what is none, or not there. */
+function numberOf(name: NumberName, shown: ShownLearned): number {
+  const value = shown[name] ?? '';
+  if (value === '') return Number.NaN;
+  return NUMBERS[name] === 'time' ? Date.parse(String(value)) : Number(value);
 }
 
 function isValid(value: number): boolean {
   return Number.isFinite(value) && value >= 0;
 }
+
+const SHOW: Readonly<Record<'decimal' | 'integer' | 'time', (value: number) => number | string>> = {
+  decimal,
+  integer: whole,
+  // Whole seconds, as times stand everywhere in the API.
+  time: (value) => new Date(Math.min(value, LATEST_MS)).toISOString().replace(/\.\d+/, ''),
+};
 
 function whole(value: number): number {
   return Math.min(LARGEST_INTEGER, Math.round(value));

@@ -18,7 +18,7 @@ const SOON_MS = 300_000;
 /** What it has taught counts for so long: then requests may be others. */
 const MEMORY_MS = 2 * 60 * 60_000;
 /** A single burst is no reason to keep twice the replicas. */
-const LEAST_SHARE = 0.7;
+export const LEAST_SHARE = 0.7;
 
 /** Returns the share of the learned rate, at most 1, that replicas are let go by. */
 export function trustAt({ failed }: Trust, nowMs: number): number {

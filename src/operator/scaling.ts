@@ -53,7 +53,8 @@ export function createScaling(options: {
     all: () => caches.inferenceDeployments.list().map(({ metadata }) => metadata.uid ?? ''),
     onChange: ({ metadata }) => onChange(metadata),
     onDecision,
-    now: () => performance.now(),
+    // A clock that is set must not jump here; what is kept in status outlives this process and its clock.
+    now: () => performance.timeOrigin + performance.now(),
     logger,
   });
   const forget = (uid: string): void => {

@@ -157,11 +157,17 @@ describe('scaling', () => {
     );
     const answers = await Promise.all(Array.from({ length: 20 }, async () => (await ask('zero')).status));
     expect(answers).toEqual(Array(20).fill(200));
-    await eventually(
-      async () => expect((await statusOf('zero')).scaling?.learned?.loadSeconds).toBeGreaterThan(0),
+    const learned = await eventually(
+      async () => {
+        const { learned: shown } = (await statusOf('zero')).scaling ?? {};
+        expect(shown?.loadSeconds).toBeGreaterThan(0);
+        return shown;
+      },
       60_000,
       500,
     );
+    // Another operator, with another clock, is to go on from it.
+    expect(Math.abs(Date.now() - Date.parse(learned?.recentTime ?? ''))).toBeLessThan(120_000);
     await ready('zero', 0);
     expect((await statusOf('zero')).conditions).toContainEqual(
       expect.objectContaining({ type: 'Ready', status: 'True', reason: 'ScaledToZero' }),

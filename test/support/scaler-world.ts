@@ -3,9 +3,11 @@
  * batch, and take as long as that makes them. No queue, no chance: what the rule does with such a world is its own doing.
  */
 import { bucketOf, type Counts } from '../../src/channel/histogram.ts';
-import { decide, initialState, type ScalerState } from '../../src/autoscaler/decide.ts';
+import { decide, initialState, learnedFrom, type ScalerState } from '../../src/autoscaler/decide.ts';
 import type { Decision } from '../../src/autoscaler/decision.ts';
 import { TICK_MS, type Observation, type ScalingTargets } from '../../src/autoscaler/observation.ts';
+import { LEARNED_INTERVAL_MS } from '../../src/autoscaler/scaler.ts';
+import { hasMoved, readLearned, showLearned, type ShownLearned } from '../../src/autoscaler/shown-learned.ts';
 
 export const TARGETS: ScalingTargets = {
   minReplicas: 1,
@@ -37,9 +39,15 @@ export class World {
   gpus = Number.POSITIVE_INFINITY;
   /** Engines are not heard of. */
   withoutEngines = false;
+  /** What was learned is written to the status as the scaler does it; only for those that restart, since it takes time. */
+  writesStatus = false;
   /** Seats of an engine: more requests than that wait in it. */
   seats = Number.POSITIVE_INFINITY;
   readonly wanted: number[] = [];
+  /** How often the status was written because of what was learned. */
+  writes = 0;
+  #shown: ShownLearned | undefined;
+  #shownAtMs = Number.NEGATIVE_INFINITY;
   #carry = 0;
   #started: number[] = [];
 
@@ -119,6 +127,7 @@ export class World {
     this.state = state;
     this.#scaleTo(decision.replicas);
     this.wanted.push(decision.replicas);
+    if (this.writesStatus) this.#write();
     return decision;
   }
 
@@ -131,10 +140,24 @@ export class World {
     return last;
   }
 
+  /** A new leader goes on from what the status shows: what the one before wrote, which is not all that it knew. */
+  restart(): void {
+    this.state = initialState(this.targets, this.current, readLearned(this.#shown), this.nowMs);
+  }
+
   /** How often the count changed since it had `since` entries. */
   changes(since = 0): number {
     const counts = this.wanted.slice(since);
     return counts.filter((count, index) => index > 0 && count !== counts[index - 1]).length;
+  }
+
+  #write(): void {
+    if (this.nowMs - this.#shownAtMs < LEARNED_INTERVAL_MS) return;
+    const shown = showLearned(learnedFrom(this.state, this.targets));
+    if (!hasMoved(this.#shown, shown)) return;
+    this.#shown = shown;
+    this.#shownAtMs = this.nowMs;
+    this.writes += 1;
   }
 
   #scaleTo(count: number): void {

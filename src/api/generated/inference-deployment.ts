@@ -441,7 +441,7 @@ export interface InferenceDeploymentStatusScaling {
   recent?: InferenceDeploymentStatusScalingRecentItem[];
 }
 /**
- * learned is what Infer has measured of one replica of this deployment under load; it decides by that. Kept here so that it outlives a restart of the operator; a value moves only when it changed by a tenth. Absent until something was measured.
+ * learned is what Infer has measured of one replica of this deployment under load, and what late requests have taught it; it decides by that. Kept here so that it outlives a restart of the operator; written only when something changed notably, by a tenth for most. Absent until something was measured.
  */
 export interface InferenceDeploymentStatusScalingLearned {
   /**
@@ -488,6 +488,58 @@ export interface InferenceDeploymentStatusScalingLearned {
    * loadSeconds is how long a replica takes from having a node to serving. Unit seconds. Example 95.
    */
   loadSeconds?: number;
+  /**
+   * targetLatencyP95Ms is the latency target by which the requests below were late; where the spec has another one, they count for nothing. Unit milliseconds. Example 5000.
+   */
+  targetLatencyP95Ms?: number;
+  /**
+   * recentRequests is how many requests all replicas completed in the hour or so before recentTime, older ones weighing less. Unit requests. Example 41000.
+   */
+  recentRequests?: number;
+  /**
+   * recentLateRequests is how many of them took longer than the latency target. While it is below 5 % of them, what is left may be spent on fewer replicas. Unit requests. Example 1600.
+   */
+  recentLateRequests?: number;
+  /**
+   * recentSeconds is the time that recentRequests counts, older parts of it weighing less. Unit seconds. Example 4900.
+   */
+  recentSeconds?: number;
+  /**
+   * recentTime is until when these were counted. Example "2026-11-22T10:00:00Z".
+   */
+  recentTime?: string;
+  /**
+   * holdSeconds is how long replicas are kept after the load needed them last, because some were missed soon after they had been let go; it fades. Unit seconds. Absent where none were. Example 780.
+   */
+  holdSeconds?: number;
+  /**
+   * holdReplicas is how many are kept so. Unit replicas. Example 6.
+   */
+  holdReplicas?: number;
+  /**
+   * holdTime is when the load needed most of them last. Example "2026-11-22T10:00:00Z".
+   */
+  holdTime?: string;
+  /**
+   * surgeRequestsPerSecond is the rate of a rise that made too many requests late before other replicas had started, a decimal number. Replicas are kept for the next one like it, unless that is more than five times what comes on average. Unit requests per second. Absent where there was none. Example "40".
+   */
+  surgeRequestsPerSecond?: string;
+  /**
+   * surgeLateRequests is how many requests that rise made late. Unit requests. Example 900.
+   */
+  surgeLateRequests?: number;
+  /**
+   * surgeTime is when as many requests came last; replicas are kept for two hours from then, at most. Example "2026-11-22T10:00:00Z".
+   */
+  surgeTime?: string;
+  /**
+   * carriedPercent is what share of requestsPerSecond replicas are let go by within two hours of carriedTime, because those that were left then carried no more. Unit percent. Absent where it is all of it. Example 85.
+   */
+  carriedPercent?: number;
+  /**
+   * carriedTime is when that was found. Example "2026-11-22T10:00:00Z".
+   */
+  carriedTime?: string;
 }
 /**
  * One change of the number of replicas.
