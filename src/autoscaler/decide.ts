@@ -63,7 +63,7 @@ const CONFIDENT = 0.7;
 
 /**
  * Returns the state to begin with, of a Deployment that is set to `current`, going on from what a former leader learned.
- * Nothing goes down for a whole stabilisation window; what is kept beyond it stands in `learned` as well.
+ * Nothing goes down for a whole stabilisation window; what is kept beyond it is `known` as well.
  */
 export function initialState(targets: ScalingTargets, current: number, known: Learned, nowMs: number): ScalerState {
   // Of another model, or other engines, nothing is known.

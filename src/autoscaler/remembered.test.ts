@@ -67,6 +67,11 @@ describe('what late requests have taught', () => {
       regret: { holdMs: HOUR_MS },
       held: [{ atMs: NOW_MS - 600_000, replicas: 6 }],
     });
+    // What the load needs now, it says itself.
+    const needed = rememberedOf(known({ missed: { ...missed, held: [{ atMs: NOW_MS, replicas: 6 }] } }));
+    expect(needed).toEqual({ ...COUNTS, holdSeconds: 3_600 });
+    const gone = rememberedOf(known({ missed: { ...missed, held: [] } }));
+    expect(again(gone).missed).toEqual({ ...NOTHING_MISSED, regret: missed.regret });
     expect(again(remembered, NOW_MS + 8 * HOUR_MS).missed.regret.holdMs).toBeCloseTo(HOUR_MS / 2);
   });
 

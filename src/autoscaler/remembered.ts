@@ -16,7 +16,7 @@ export interface Remembered {
   recentLateRequests?: number;
   recentSeconds?: number;
   recentTime?: number;
-  /** For how long replicas are kept, since those that were let go were missed; how many, and when the load needed most of them last. */
+  /** For how long replicas are kept, since some that were let go were missed; how many are now, and when the load needed most of them last. */
   holdSeconds?: number;
   holdReplicas?: number;
   holdTime?: number;
@@ -30,10 +30,10 @@ export interface Remembered {
 }
 
 /** So many of those that are held stand for all: the steps between them are not kept. */
-const MOST = 0.7;
+const MOST_OF_HELD = 0.7;
 
-/** What the rule knows of late requests. */
-interface Known {
+/** The part of the scaler's state that is about late requests. */
+interface LateState {
   capacity: CapacityModel;
   missed: Missed;
   trust: Trust;
@@ -41,22 +41,17 @@ interface Known {
 }
 
 /** Returns what to keep. */
-export function rememberedOf({ capacity, missed: { regret, surge, held }, trust, lastMs }: Known): Remembered {
+export function rememberedOf({ capacity, missed: { regret, surge, held }, trust, lastMs }: LateState): Remembered {
   const { completed, late, countedMs, targetLatencyMs } = capacity;
-  const carried = trustAt(trust, lastMs);
-  const most = highest(held);
   if (completed < 1) return {};
+  const carried = trustAt(trust, lastMs);
   return {
     targetLatencyP95Ms: targetLatencyMs,
     recentRequests: completed,
     recentLateRequests: late,
     recentSeconds: countedMs / 1000,
     recentTime: lastMs,
-    ...(most > 0 && {
-      holdSeconds: regret.holdMs / 1000,
-      holdReplicas: most,
-      holdTime: held.findLast(({ replicas }) => replicas >= MOST * most)?.atMs ?? lastMs,
-    }),
+    ...(regret.holdMs > SHORTEST_HOLD_MS && { holdSeconds: regret.holdMs / 1000, ...heldSince(held, lastMs) }),
     // One that is not dear keeps nothing.
     ...(surge.isDear && {
       surgeRequestsPerSecond: surge.most,
@@ -67,23 +62,30 @@ export function rememberedOf({ capacity, missed: { regret, surge, held }, trust,
   };
 }
 
+/** Returns the most that are held and when most of them were needed last; nothing where they are now: the load says so itself. */
+function heldSince(held: Missed['held'], nowMs: number): Pick<Remembered, 'holdReplicas' | 'holdTime'> {
+  const most = highest(held);
+  const last = held.findLast(({ replicas }) => replicas >= MOST_OF_HELD * most);
+  return last === undefined || last.atMs === nowMs ? {} : { holdReplicas: most, holdTime: last.atMs };
+}
+
 /** Returns what to go on from; what was written long ago has faded, and what makes no sense counts for nothing. */
 export function restored(
   remembered: Remembered,
   { targetLatencyMs }: Pick<ScalingTargets, 'targetLatencyMs'>,
   nowMs: number,
-): Pick<Known, 'missed' | 'trust'> & { budget: LateCounts } {
+): Pick<LateState, 'missed' | 'trust'> & { budget: LateCounts } {
   const isSame = remembered.targetLatencyP95Ms === targetLatencyMs;
-  const { recentTime = 0, ...known } = isSame ? remembered : {};
-  const sinceMs = Math.max(0, nowMs - recentTime);
+  const valid = isSame ? remembered : {};
+  const sinceMs = Math.max(0, nowMs - (valid.recentTime ?? 0));
   return {
-    budget: { targetLatencyMs, ...fadedCounts(known, sinceMs) },
+    budget: { targetLatencyMs, ...fadedCounts(valid, sinceMs) },
     missed: {
       ...NOTHING_MISSED,
-      ...restoredHold(known, sinceMs, nowMs),
-      surge: restoredSurge(known, nowMs),
+      ...restoredHold(valid, sinceMs, nowMs),
+      surge: restoredSurge(valid, nowMs),
     },
-    trust: restoredTrust(known, nowMs),
+    trust: restoredTrust(valid, nowMs),
   };
 }
 
@@ -93,13 +95,17 @@ function fadedCounts(
   { recentRequests = 0, recentLateRequests = 0, recentSeconds = 0 }: Remembered,
   sinceMs: number,
 ): Omit<LateCounts, 'targetLatencyMs'> {
-  const fade = 0.5 ** (sinceMs / BUDGET_HALF_LIFE_MS);
-  const completed = recentSeconds === 0 ? 0 : recentRequests * fade;
+  const completed = recentSeconds === 0 ? 0 : fadedRequests(recentRequests, sinceMs);
   return {
     completed,
-    late: Math.min(completed, recentLateRequests * fade),
-    countedMs: recentSeconds * 1000 * fade,
+    late: Math.min(completed, fadedRequests(recentLateRequests, sinceMs)),
+    countedMs: fadedRequests(recentSeconds * 1000, sinceMs),
   };
+}
+
+/** Returns what counts of requests, or of the time that they were counted in, after so long. */
+export function fadedRequests(requests: number, afterMs: number): number {
+  return requests * 0.5 ** (afterMs / BUDGET_HALF_LIFE_MS);
 }
 
 function restoredHold(
@@ -108,10 +114,9 @@ function restoredHold(
   nowMs: number,
 ): Pick<Missed, 'regret' | 'held'> {
   const holdMs = fadedHoldMs(Math.min(holdSeconds * 1000, LONGEST_HOLD_MS), sinceMs);
-  const isHeld = holdReplicas > 0 && holdMs > SHORTEST_HOLD_MS;
   return {
     regret: { ...NO_REGRET, holdMs },
-    held: isHeld ? [{ atMs: Math.min(nowMs, holdTime), replicas: holdReplicas }] : [],
+    held: holdReplicas > 0 ? [{ atMs: Math.min(nowMs, holdTime), replicas: holdReplicas }] : [],
   };
 }
 

@@ -92,7 +92,7 @@ test('what somebody else wrote there is left out where it is no number', () => {
   expect(readLearned(undefined)).toEqual({});
 });
 
-test('moves by a tenth of any of its numbers, or with what it was learned of', () => {
+test('moves by a tenth of what it is of a replica, or with what it was learned of', () => {
   const before = showLearned({ key: 'a', requestsPerSecond: 10, concurrency: 1 });
   const moved = (more: object): boolean =>
     hasMoved(before, showLearned({ key: 'a', requestsPerSecond: 10.9, concurrency: 1.09, ...more }));
@@ -110,9 +110,16 @@ function shownWith(learned: object): ReturnType<typeof showLearned> {
   return showLearned({ key: 'a', loadSeconds: 9, ...learned });
 }
 
-function lateShown(recentRequests: number, recentLateRequests: number): ReturnType<typeof showLearned> {
-  return shownWith({ recentRequests, recentLateRequests, recentSeconds: 3_600 });
+function lateShown(
+  recentRequests: number,
+  recentLateRequests: number,
+  more: object = {},
+): ReturnType<typeof showLearned> {
+  const counts = { recentRequests, recentLateRequests, recentSeconds: 3_600, recentTime: NOW_MS };
+  return shownWith({ targetLatencyP95Ms: 5_000, ...counts, ...more });
 }
+
+const NOW_MS = Date.UTC(2026, 10, 22, 10);
 
 test.each([
   ['as many of them', lateShown(1_000, 40), lateShown(1_500, 60), false],
@@ -126,6 +133,16 @@ test.each([
   ['a share of few', lateShown(20, 1), lateShown(30, 9), false],
   ['the first hundred', lateShown(0, 0), lateShown(100, 0), true],
   ['the first few', shownWith({}), lateShown(99, 9), false],
+  ['the first few of all', undefined, showLearned({ key: 'a', recentRequests: 99, targetLatencyP95Ms: 5_000 }), false],
+  ['the last few, which have faded', lateShown(2, 0), shownWith({}), false],
+  ['by another target', lateShown(1_000, 40), lateShown(1_000, 40, { targetLatencyP95Ms: 5_001 }), true],
+  ['as many as an hour before', lateShown(1_000, 40), lateShown(1_000, 40, { recentTime: NOW_MS + 3_500_000 }), false],
+  [
+    'as many, of which half have faded',
+    lateShown(1_000, 40),
+    lateShown(1_000, 40, { recentTime: NOW_MS + 3_600_000 }),
+    true,
+  ],
 ])('requests that were late move by their share: %s', (_, before, after, moved) => {
   expect(hasMoved(before, after)).toBe(moved);
 });

@@ -1,6 +1,7 @@
-/** Pure: what the rule has learned, as it stands in the status: rounded, and moved only where it changed by a tenth. */
+/** Pure: what the rule has learned, as it stands in the status: rounded, and moved only where it changed notably. */
 import type { InferenceDeploymentStatusScalingLearned as ShownLearned } from '../api/generated/inference-deployment.ts';
 import type { Learned } from './learned.ts';
+import { fadedRequests } from './remembered.ts';
 
 export type { ShownLearned };
 
@@ -34,13 +35,14 @@ const NUMBERS: Readonly<Record<NumberName, 'decimal' | 'integer' | 'time'>> = {
 };
 const NAMES = Object.keys(NUMBERS) as NumberName[];
 
-/** What grows with each request is nothing to write for; of late requests the share counts. */
+/** What changes with each request is nothing to write for; of late requests the share counts. */
 const COUNTS: ReadonlySet<NumberName> = new Set([
   'samples',
   'recentRequests',
   'recentLateRequests',
   'recentSeconds',
   'recentTime',
+  'targetLatencyP95Ms',
 ]);
 /** Share of a number that it must have moved by. */
 const MOVED = 0.1;
@@ -53,10 +55,10 @@ const DEVIATIONS = 3;
 const DIGITS = 3;
 const LARGEST = 1e12;
 const LARGEST_INTEGER = 2 ** 31 - 1;
-/** The last moment that RFC 3339 has a year for. */
+/** The last day that RFC 3339 has a year for. */
 const LATEST_MS = Date.UTC(9999, 11, 31);
 
-/** Returns what was learned as the status shows it: decimal strings of three digits, or whole numbers; undefined for none. */
+/** Returns what was learned as the status shows it: decimal strings of three digits, whole numbers, or times; undefined for none. */
 export function showLearned(learned: Learned): ShownLearned | undefined {
   const numbers = NAMES.flatMap((name) => {
     const value = learned[name];
@@ -76,24 +78,29 @@ export function readLearned(shown: ShownLearned = {}): Learned {
   };
 }
 
-/** Returns whether one of the numbers came, went or moved, or it was learned of something else. Nothing replaces nothing. */
+/** Returns whether something to write for came, went or moved, or was learned of something else. Nothing replaces nothing. */
 export function hasMoved(before: ShownLearned | undefined, after: ShownLearned | undefined): boolean {
   if (after === undefined) return false;
-  if (before === undefined || before.key !== after.key) return true;
+  const known = before?.key === after.key ? (before ?? {}) : {};
   const moved = NAMES.some((name) => {
     if (COUNTS.has(name)) return false;
-    if (before[name] === undefined || after[name] === undefined) return before[name] !== after[name];
-    const [was, is] = [numberOf(name, before), numberOf(name, after)];
+    if (known[name] === undefined || after[name] === undefined) return known[name] !== after[name];
+    const [was, is] = [numberOf(name, known), numberOf(name, after)];
     return was !== is && Math.abs(is - was) >= (NUMBERS[name] === 'time' ? TIME_MOVED_MS : MOVED * was);
   });
-  return moved || hasLatenessMoved(before, after);
+  return moved || hasLatenessMoved(known, after);
 }
 
-/** Returns whether what may still be late, of the requests of the last hour or so, is another part of them, or of others. */
+/**
+ * Returns whether what may still be late, of the requests of the last hour or so, is another part of them, or of more or
+ * fewer than would be gone on from, or they were late by another target.
+ */
 function hasLatenessMoved(before: ShownLearned, after: ShownLearned): boolean {
-  const { recentRequests: were = 0 } = before;
+  const sinceMs = numberOf('recentTime', after) - numberOf('recentTime', before);
+  const were = sinceMs > 0 ? fadedRequests(before.recentRequests ?? 0, sinceMs) : (before.recentRequests ?? 0);
   const { recentRequests: are = 0 } = after;
   if (Math.max(were, are) < LEAST_REQUESTS) return false;
+  if (before.targetLatencyP95Ms !== after.targetLatencyP95Ms) return true;
   if (are >= 2 * were || 2 * are <= were) return true;
   const [was, is] = [lateShare(before), lateShare(after)];
   const deviation = Math.sqrt((was * (1 - was)) / are);

@@ -143,6 +143,7 @@ export class World {
   /** A new leader goes on from what the status shows: what the one before wrote, which is not all that it knew. */
   restart(): void {
     this.state = initialState(this.targets, this.current, readLearned(this.#shown), this.nowMs);
+    this.#shownAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** How often the count changed since it had `since` entries. */

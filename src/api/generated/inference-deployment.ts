@@ -497,7 +497,7 @@ export interface InferenceDeploymentStatusScalingLearned {
    */
   recentRequests?: number;
   /**
-   * recentLateRequests is how many of them took longer than the latency target. While it is below 5 % of them, what is left may be spent on fewer replicas. Unit requests. Example 1600.
+   * recentLateRequests is how many of them took longer than the latency target. While they are less than 4.5 %, no replica is bought for what may still be late. Unit requests. Example 1600.
    */
   recentLateRequests?: number;
   /**
@@ -505,15 +505,15 @@ export interface InferenceDeploymentStatusScalingLearned {
    */
   recentSeconds?: number;
   /**
-   * recentTime is until when these were counted. Example "2026-11-22T10:00:00Z".
+   * recentTime is when they were looked at. Example "2026-11-22T10:00:00Z".
    */
   recentTime?: string;
   /**
-   * holdSeconds is how long replicas are kept after the load needed them last, because some were missed soon after they had been let go; it fades. Unit seconds. Absent where none were. Example 780.
+   * holdSeconds is how long replicas are kept after the load needed them last, because some were missed soon after they had been let go; it fades over days. Unit seconds. Absent where none were. Example 780.
    */
   holdSeconds?: number;
   /**
-   * holdReplicas is how many are kept so. Unit replicas. Example 6.
+   * holdReplicas is how many are kept so. Unit replicas. Absent while the load needs about as many. Example 6.
    */
   holdReplicas?: number;
   /**
@@ -529,7 +529,7 @@ export interface InferenceDeploymentStatusScalingLearned {
    */
   surgeLateRequests?: number;
   /**
-   * surgeTime is when as many requests came last; replicas are kept for two hours from then, at most. Example "2026-11-22T10:00:00Z".
+   * surgeTime is when about as many requests came last; replicas are kept for two hours from then, at most. Example "2026-11-22T10:00:00Z".
    */
   surgeTime?: string;
   /**

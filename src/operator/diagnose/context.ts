@@ -35,7 +35,7 @@ export interface ReplicaState {
 }
 
 /** Returns the state of a replica that needs somebody to act. */
-export function failed(reason: ReplicaReason, message: string, quote?: Problem['quote']): ReplicaState {
+export function failed(reason: ReplicaReason, message: string, quote?: Problem['quote']): Required<ReplicaState> {
   return { phase: 'failed', problem: { reason, message, ...(quote && { quote }) } };
 }
 

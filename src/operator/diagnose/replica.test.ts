@@ -292,6 +292,9 @@ describe('what the log of an engine says', () => {
       expect(problem?.reason).toBe('EngineFailed');
       expect(problem?.likely).toBe(likely);
     }
+    // What a rule recognises in its log is known.
+    const { problem } = diagnoseReplica(replicaPod({ lastState: { terminated } }), context, cause);
+    expect(problem).toEqual(cause);
   });
 
   test('yields to the kernel, which killed the engine for its memory', () => {

@@ -106,13 +106,17 @@ function engine(pod: Pod, context: ReplicaContext, cause: EngineCause | undefine
   }
   const end = failedEnd(pod, container);
   // What a rule recognises in its log explains also why it was not ready in time; other last words follow from the signal.
-  if (end && (cause === undefined || cause.reason === 'EngineFailed') && timedOut(pod, end, context)) {
+  const isUnexplained = cause === undefined || cause.reason === 'EngineFailed';
+  if (end && isUnexplained && timedOut(pod, end, context)) {
     return failed(
       'StartupTimeout',
       `The engine did not answer its health probe within startupTimeoutSeconds and was ended. Raise spec.startupTimeoutSeconds if it needs longer, or see why: ${logs(context, true)}`,
     );
   }
-  if (end) return asBefore(engineFailure(end, container, context, cause), end);
+  if (end) {
+    const { phase, problem } = engineFailure(end, container, context, cause);
+    return { phase, problem: isUnexplained && wasKilled(end) ? { ...problem, likely: 'OutOfMemory' } : problem };
+  }
   if (!container.state?.running) return starting('Scheduling', 'The node prepares a replica.');
   return starting('Loading', 'The engine loads the model.');
 }
@@ -122,7 +126,7 @@ function engineFailure(
   container: ContainerStatus,
   context: ReplicaContext,
   cause: EngineCause | undefined,
-): ReplicaState {
+): Required<ReplicaState> {
   if (end.reason === OUT_OF_MEMORY) {
     return failed(
       'OutOfMemory',
@@ -138,12 +142,6 @@ function engineFailure(
   return container.restartCount >= CRASH_LOOP_RESTARTS
     ? failed('CrashLooping', `The engine ends with exit code ${end.exitCode} again and again. ${see}`)
     : failed('EngineFailed', `The engine ended with exit code ${end.exitCode}. ${see}`);
-}
-
-/** Returns `state`, which is that of an engine out of memory where status tells of one already and this may be the same. */
-function asBefore(state: ReplicaState, end: End): ReplicaState {
-  if (state.problem === undefined || !wasKilled(end)) return state;
-  return { ...state, problem: { ...state.problem, likely: 'OutOfMemory' } };
 }
 
 /**
