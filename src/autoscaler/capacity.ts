@@ -271,6 +271,7 @@ function ofClients({ engines }: TrafficSample, tokens: 'promptTokens' | 'generat
   return engines.reduce((sum, engine) => sum + engine[tokens] * onlineShare(engine), 0);
 }
 
-function halved(intervalMs: number, halfLifeMs: number): number {
-  return 0.5 ** (intervalMs / halfLifeMs);
+/** Returns what is left after so long of what halves in `halfLifeMs`, 0 to 1. */
+export function halved(afterMs: number, halfLifeMs: number): number {
+  return 0.5 ** (afterMs / halfLifeMs);
 }

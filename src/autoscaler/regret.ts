@@ -3,6 +3,7 @@
  * requests late each time it comes back; after one such return, replicas are kept twice as long as the load was away,
  * for a few hours.
  */
+import { halved } from './capacity.ts';
 import type { MinuteReport } from './minutes.ts';
 
 export interface Regret {
@@ -43,7 +44,7 @@ export interface RegretInput {
 
 /** Returns what is left of a hold after so long. */
 export function fadedHoldMs(holdMs: number, afterMs: number): number {
-  return holdMs * 0.5 ** (afterMs / HALF_LIFE_MS);
+  return holdMs * halved(afterMs, HALF_LIFE_MS);
 }
 
 /** Returns the regret after one more interval. */

@@ -1,5 +1,5 @@
 /** Pure: what late requests have taught, as status keeps it, and as a new leader goes on from it. */
-import { BUDGET_HALF_LIFE_MS, type CapacityModel } from './capacity.ts';
+import { BUDGET_HALF_LIFE_MS, halved, type CapacityModel } from './capacity.ts';
 import { NOTHING_MISSED, type Missed } from './missed.ts';
 import type { ScalingTargets } from './observation.ts';
 import { highest } from './recommendations.ts';
@@ -75,8 +75,7 @@ export function restored(
   { targetLatencyMs }: Pick<ScalingTargets, 'targetLatencyMs'>,
   nowMs: number,
 ): Pick<LateState, 'missed' | 'trust'> & { budget: LateCounts } {
-  const isSame = remembered.targetLatencyP95Ms === targetLatencyMs;
-  const valid = isSame ? remembered : {};
+  const valid = remembered.targetLatencyP95Ms === targetLatencyMs ? remembered : {};
   const sinceMs = Math.max(0, nowMs - (valid.recentTime ?? 0));
   return {
     budget: { targetLatencyMs, ...fadedCounts(valid, sinceMs) },
@@ -105,7 +104,7 @@ function fadedCounts(
 
 /** Returns what counts of requests, or of the time that they were counted in, after so long. */
 export function fadedRequests(requests: number, afterMs: number): number {
-  return requests * 0.5 ** (afterMs / BUDGET_HALF_LIFE_MS);
+  return requests * halved(afterMs, BUDGET_HALF_LIFE_MS);
 }
 
 function restoredHold(

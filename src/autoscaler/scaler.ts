@@ -14,7 +14,7 @@ import type { Logger } from '../kube/types.ts';
 import { adopt, STALE_AFTER_MS, standingOf, SUSPENDED, targetsOf, within, type Standing } from './standing.ts';
 
 /** Learned values are written at most this often. */
-export const LEARNED_INTERVAL_MS = 60_000;
+const LEARNED_INTERVAL_MS = 60_000;
 
 /** What is seen of a deployment. */
 export interface Sight {
@@ -229,7 +229,11 @@ function asDecided({ replicas, ...rest }: Observation, standing: Standing): Obse
 }
 
 /** Takes over what is to be shown of what was learned; `due` where that is too early yet. */
-function learn(entry: Entry, targets: ScalingTargets, nowMs: number): 'told' | 'due' | undefined {
+export function learn(
+  entry: Pick<Entry, 'state' | 'learned' | 'learnedAtMs'>,
+  targets: ScalingTargets,
+  nowMs: number,
+): 'told' | 'due' | undefined {
   const shown = showLearned(learnedFrom(entry.state, targets));
   if (!hasMoved(entry.learned, shown)) return undefined;
   if (nowMs - entry.learnedAtMs < LEARNED_INTERVAL_MS) return 'due';

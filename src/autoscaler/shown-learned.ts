@@ -1,5 +1,6 @@
 /** Pure: what the rule has learned, as it stands in the status: rounded, and moved only where it changed notably. */
 import type { InferenceDeploymentStatusScalingLearned as ShownLearned } from '../api/generated/inference-deployment.ts';
+import { formatTime } from '../kube/conditions.ts';
 import type { Learned } from './learned.ts';
 import { fadedRequests } from './remembered.ts';
 
@@ -7,8 +8,10 @@ export type { ShownLearned };
 
 type NumberName = Exclude<keyof Learned, 'key'>;
 
-/** How each number is shown: the API has amounts and rates as decimal strings, and times of RFC 3339. */
-const NUMBERS: Readonly<Record<NumberName, 'decimal' | 'integer' | 'time'>> = {
+/** How a number is shown: the API has amounts and rates as decimal strings, and times of RFC 3339. */
+type Shown = 'decimal' | 'integer' | 'time';
+
+const NUMBERS: Readonly<Record<NumberName, Shown>> = {
   requestsPerSecond: 'decimal',
   concurrency: 'decimal',
   samples: 'integer',
@@ -122,11 +125,10 @@ function isValid(value: number): boolean {
   return Number.isFinite(value) && value >= 0;
 }
 
-const SHOW: Readonly<Record<'decimal' | 'integer' | 'time', (value: number) => number | string>> = {
+const SHOW: Readonly<Record<Shown, (value: number) => number | string>> = {
   decimal,
   integer: whole,
-  // Whole seconds, as times stand everywhere in the API.
-  time: (value) => new Date(Math.min(value, LATEST_MS)).toISOString().replace(/\.\d+/, ''),
+  time: (value) => formatTime(new Date(Math.min(value, LATEST_MS))),
 };
 
 function whole(value: number): number {

@@ -3,11 +3,11 @@
  * batch, and take as long as that makes them. No queue, no chance: what the rule does with such a world is its own doing.
  */
 import { bucketOf, type Counts } from '../../src/channel/histogram.ts';
-import { decide, initialState, learnedFrom, type ScalerState } from '../../src/autoscaler/decide.ts';
+import { decide, initialState, type ScalerState } from '../../src/autoscaler/decide.ts';
 import type { Decision } from '../../src/autoscaler/decision.ts';
 import { TICK_MS, type Observation, type ScalingTargets } from '../../src/autoscaler/observation.ts';
-import { LEARNED_INTERVAL_MS } from '../../src/autoscaler/scaler.ts';
-import { hasMoved, readLearned, showLearned, type ShownLearned } from '../../src/autoscaler/shown-learned.ts';
+import { learn } from '../../src/autoscaler/scaler.ts';
+import { readLearned, type ShownLearned } from '../../src/autoscaler/shown-learned.ts';
 
 export const TARGETS: ScalingTargets = {
   minReplicas: 1,
@@ -153,11 +153,10 @@ export class World {
   }
 
   #write(): void {
-    if (this.nowMs - this.#shownAtMs < LEARNED_INTERVAL_MS) return;
-    const shown = showLearned(learnedFrom(this.state, this.targets));
-    if (!hasMoved(this.#shown, shown)) return;
-    this.#shown = shown;
-    this.#shownAtMs = this.nowMs;
+    const entry = { state: this.state, learned: this.#shown, learnedAtMs: this.#shownAtMs };
+    if (learn(entry, this.targets, this.nowMs) !== 'told') return;
+    this.#shown = entry.learned;
+    this.#shownAtMs = entry.learnedAtMs;
     this.writes += 1;
   }
 
