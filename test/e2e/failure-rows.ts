@@ -28,6 +28,11 @@ function sim(failure: string): Partial<HardwareProfileSpec> {
   return { args: [`--additional-config={"sim":"${failure}"}`] };
 }
 
+/** A kubelet that could not read a Secret yet says so first, under the same reason, and tries again ten seconds later. */
+function cannotStart(container: string, why: RegExp): Sign {
+  return containerSign(container, ({ state }) => why.test(state?.waiting?.message ?? ''));
+}
+
 const engineEnded = containerSign('engine', ({ state, lastState }) =>
   Boolean(state?.terminated ?? lastState?.terminated),
 );
@@ -106,7 +111,7 @@ export const failures: readonly Failure[] = [
     name: 'no-secret',
     sentence: 'the token Secret is missing',
     spec: { model: { id: 'infer-examples/tiny-llama', tokenSecretRef: { name: 'absent', key: 'token' } } },
-    sign: containerSign('preflight', ({ state }) => state?.waiting?.reason === 'CreateContainerConfigError'),
+    sign: cannotStart('preflight', /secret "absent" not found/),
     reason: 'TokenMissing',
     says: /^Namespace team-a has no Secret absent with key token\. Create it/,
     repair: async (bed) => await bed.applySecret('absent', { token: TOKEN }),
@@ -115,7 +120,7 @@ export const failures: readonly Failure[] = [
     name: 'no-key',
     sentence: 'the token Secret lacks the key',
     spec: { model: { id: 'infer-examples/tiny-llama', tokenSecretRef: { name: 'keyless', key: 'token' } } },
-    sign: containerSign('preflight', ({ state }) => state?.waiting?.reason === 'CreateContainerConfigError'),
+    sign: cannotStart('preflight', /couldn't find key token in Secret/),
     reason: 'TokenMissing',
     says: /^Secret keyless in namespace team-a has no key token\. Add it/,
     repair: async (bed) => await bed.applySecret('keyless', { token: TOKEN }),

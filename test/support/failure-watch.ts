@@ -64,12 +64,7 @@ export class FailureWatch {
 
   /** The replicas. */
   podsOf(name: string): Pod[] {
-    return this.#pods
-      .list()
-      .filter(
-        ({ metadata: { labels } }) =>
-          labels?.[DEPLOYMENT_LABEL] === name && labels[COMPONENT_LABEL] === REPLICA_COMPONENT,
-      );
+    return this.#pods.list().filter((pod) => pod.metadata.labels?.[DEPLOYMENT_LABEL] === name && isReplica(pod));
   }
 
   async stop(): Promise<void> {
@@ -105,8 +100,15 @@ export function containerSign(name: string, isSeen: (container: ContainerStatus)
 
 function readySign(wanted: 'True' | 'False'): Sign {
   return {
-    pod: ({ status }) => status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === wanted) ?? false,
+    // A preflight's pod is ready as well while it looks.
+    pod: (pod) =>
+      isReplica(pod) &&
+      (pod.status?.conditions?.some(({ type, status: is }) => type === 'Ready' && is === wanted) ?? false),
   };
+}
+
+function isReplica({ metadata: { labels } }: Pod): boolean {
+  return labels?.[COMPONENT_LABEL] === REPLICA_COMPONENT;
 }
 
 /** The sign that a replica serves, and that one does not. */
