@@ -33,6 +33,23 @@ function after(minutes: number, late: number): CapacityModel {
   return model;
 }
 
+test('what waits in engines is not carried by them', () => {
+  const model = { ...after(60, 0), concurrency: 60, slowConcurrency: 60, seenConcurrency: 0, steadyMs: 60 * MINUTE_MS };
+  const latency = new Map([[bucketOf(TARGETS.targetLatencyMs / 5), 60]]);
+  const traffic = {
+    intervalMs: MINUTE_MS,
+    arrivals: 60,
+    latency,
+    ages: new Map(),
+    inFlight: 60,
+    held: 0,
+    oldestHeldMs: 0,
+  };
+  const engines = [{ ...engineAt(12), waiting: 48 }];
+  expect(learn(model, { ...traffic, engines }, 1, TARGETS).seenConcurrency).toBe(12);
+  expect(learn(model, { ...traffic, engines: [] }, 1, TARGETS).seenConcurrency).toBeCloseTo(60, 9);
+});
+
 test('a target just above what requests take alone leaves a replica less than one request in flight', () => {
   // Beside the one that is there on average they take a sixth longer than alone.
   const targets = { ...TARGETS, targetLatencyMs: (TARGETS.targetLatencyMs / 5) * 0.95 };

@@ -134,9 +134,16 @@ export function learn(
   if (total(told) > 0) {
     next.alone = scaled(model.alone, halved(intervalMs, ALONE_HALF_LIFE_MS));
     addCounts(next.alone, dividedBy(told, slowdown(tokenTime(next.line), next.concurrency)));
-    next.seenConcurrency = Math.max(next.concurrency, model.seenConcurrency * halved(intervalMs, LINE_HALF_LIFE_MS));
+    const seen = Math.min(next.concurrency, meanRunning(traffic));
+    next.seenConcurrency = Math.max(seen, model.seenConcurrency * halved(intervalMs, LINE_HALF_LIFE_MS));
   }
   return learnTokens(next, model, traffic);
+}
+
+/** What waits in an engine is not carried by it. Without a word of any engine nobody knows. */
+function meanRunning({ engines }: TrafficSample): number {
+  if (engines.length === 0) return Number.POSITIVE_INFINITY;
+  return engines.reduce((sum, { running }) => sum + running, 0) / engines.length;
 }
 
 /** Whether requests that end now have spent their time under about the load of now. */
