@@ -2,7 +2,7 @@ import { expect, test } from '@jest/globals';
 import { bucketOf } from '../channel/histogram.ts';
 import { TARGETS } from '../../test/support/scaler-world.ts';
 import { capacityOf, lateBudgetOf, learn, UNLEARNED, type CapacityModel } from './capacity.ts';
-import type { EngineSample } from './observation.ts';
+import type { EngineSample, TrafficSample } from './observation.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -19,6 +19,20 @@ function engineAt(running: number): EngineSample {
   };
 }
 
+/** A minute in which nothing came, but for what is said. */
+function minuteWith(more: Partial<TrafficSample>): TrafficSample {
+  const nothing = {
+    arrivals: 0,
+    latency: new Map(),
+    ages: new Map(),
+    inFlight: 0,
+    held: 0,
+    oldestHeldMs: 0,
+    engines: [],
+  };
+  return { intervalMs: MINUTE_MS, ...nothing, ...more };
+}
+
 /** The model after so many minutes of 60 requests each, so many of them late. */
 function after(minutes: number, late: number): CapacityModel {
   let model = UNLEARNED;
@@ -27,8 +41,8 @@ function after(minutes: number, late: number): CapacityModel {
       [bucketOf(TARGETS.targetLatencyMs / 5), 60 - late],
       [bucketOf(TARGETS.targetLatencyMs * 5), late],
     ]);
-    const traffic = { intervalMs: MINUTE_MS, arrivals: 60, latency, ages: new Map(), inFlight: 1, held: 0 };
-    model = learn(model, { ...traffic, oldestHeldMs: 0, engines: [engineAt(1 + (minute % 12))] }, 1, TARGETS);
+    const engines = [engineAt(1 + (minute % 12))];
+    model = learn(model, minuteWith({ arrivals: 60, latency, inFlight: 1, engines }), 1, TARGETS);
   }
   return model;
 }
@@ -36,15 +50,7 @@ function after(minutes: number, late: number): CapacityModel {
 test('what waits in engines is not carried by them', () => {
   const model = { ...after(60, 0), concurrency: 60, slowConcurrency: 60, seenConcurrency: 0, steadyMs: 60 * MINUTE_MS };
   const latency = new Map([[bucketOf(TARGETS.targetLatencyMs / 5), 60]]);
-  const traffic = {
-    intervalMs: MINUTE_MS,
-    arrivals: 60,
-    latency,
-    ages: new Map(),
-    inFlight: 60,
-    held: 0,
-    oldestHeldMs: 0,
-  };
+  const traffic = minuteWith({ arrivals: 60, latency, inFlight: 60 });
   const engines = [{ ...engineAt(12), waiting: 48 }];
   expect(learn(model, { ...traffic, engines }, 1, TARGETS).seenConcurrency).toBe(12);
   expect(learn(model, { ...traffic, engines: [] }, 1, TARGETS).seenConcurrency).toBeCloseTo(60, 9);
@@ -76,7 +82,6 @@ test('what was late counts, and what is in flight and late already', () => {
 
 test('by another target nothing was late yet', () => {
   const targets = { ...TARGETS, targetLatencyMs: 60_000 };
-  const traffic = { intervalMs: 1, arrivals: 0, latency: new Map(), ages: new Map(), inFlight: 0, held: 0 };
-  const model = learn(after(600, 6), { ...traffic, oldestHeldMs: 0, engines: [] }, 1, targets);
+  const model = learn(after(600, 6), minuteWith({ intervalMs: 1 }), 1, targets);
   expect(lateBudgetOf(model, 0)).toEqual({ left: 0, perMs: 0 });
 });

@@ -28,7 +28,7 @@ export interface CapacityModel {
   slowConcurrency: number | undefined;
   /** For how long the load of replicas has been about what it is; requests that last longer tell of another. */
   steadyMs: number;
-  /** Most of it that was seen while latencies were known, fading: nothing is claimed far beyond. */
+  /** Most of it that engines worked on while latencies were known, fading: nothing is claimed far beyond. */
   seenConcurrency: number;
   /** Requests that were later than this target, and all, newer ones weighing more: the error budget of 5 %. */
   targetLatencyMs: number;
@@ -140,7 +140,7 @@ export function learn(
   return learnTokens(next, model, traffic);
 }
 
-/** What waits in an engine is not carried by it. Without a word of any engine nobody knows. */
+/** Requests that an engine works on: what waits in it is not carried by it. Without a word of any engine nobody knows. */
 function meanRunning({ engines }: TrafficSample): number {
   if (engines.length === 0) return Number.POSITIVE_INFINITY;
   return engines.reduce((sum, { running }) => sum + running, 0) / engines.length;
@@ -153,9 +153,9 @@ function isSteady({ concurrency = 0, slowConcurrency = 0 }: CapacityModel): bool
 }
 
 /** Whether replicas carry about the same: an average over others says nothing of any. */
-function isEven({ engines }: TrafficSample): boolean {
-  const mean = engines.reduce((sum, { running }) => sum + running, 0) / Math.max(1, engines.length);
-  return engines.every(({ running }) => running <= 2 * mean + 3 * Math.sqrt(mean) + 3);
+function isEven(traffic: TrafficSample): boolean {
+  const mean = meanRunning(traffic);
+  return traffic.engines.every(({ running }) => running <= 2 * mean + 3 * Math.sqrt(mean) + 3);
 }
 
 function smoothed(before: number | undefined, now: number, share: number): number {

@@ -28,7 +28,7 @@ function sim(failure: string): Partial<HardwareProfileSpec> {
   return { args: [`--additional-config={"sim":"${failure}"}`] };
 }
 
-/** A kubelet that could not read a Secret yet says so first, under the same reason, and tries again ten seconds later. */
+/** By what the kubelet says: under the same reason it may first say that it could not read the Secret yet, and tries again. */
 function cannotStart(container: string, why: RegExp): Sign {
   return containerSign(container, ({ state }) => why.test(state?.waiting?.message ?? ''));
 }
