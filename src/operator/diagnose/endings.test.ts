@@ -145,3 +145,9 @@ test('the newest revision is that of the pod that was made last', () => {
   expect(ofNewestRevision([old, next])).toEqual([next]);
   expect(ofNewestRevision([])).toEqual([]);
 });
+
+test('of two revisions that were made within one second, the newest is the one that does not serve', () => {
+  const [old, next] = [made(readySince(1), 1, 'a'), made(replicaPod({}), 1, 'b')];
+  expect(ofNewestRevision([old, next])).toEqual([next]);
+  expect(ofNewestRevision([next, old])).toEqual([next]);
+});

@@ -116,7 +116,8 @@ export function outgrown(pods: readonly Pod[], context: ReplicaContext): Problem
  * was to mend.
  */
 export function ofNewestRevision(pods: readonly Pod[]): Pod[] {
-  const newest = pods.toSorted((a, b) => createdMs(b) - createdMs(a))[0];
+  // Kubernetes keeps whole seconds: of two that were made within one, the old revision is the one that serves already.
+  const newest = pods.toSorted((a, b) => createdMs(b) - createdMs(a) || Number(isReady(a)) - Number(isReady(b)))[0];
   return pods.filter((pod) => revisionOf(pod) === revisionOf(newest));
 }
 
@@ -128,9 +129,12 @@ function revisionOf(pod: Pod | undefined): string | undefined {
   return pod?.metadata.labels?.[REVISION_LABEL];
 }
 
+function isReady(pod: Pod): boolean {
+  return conditionOf(pod, 'Ready')?.status === 'True';
+}
+
 function readySinceMs(pod: Pod): number {
-  const ready = conditionOf(pod, 'Ready');
-  return ready?.status === 'True' ? Date.parse(ready.lastTransitionTime ?? '') || 0 : 0;
+  return isReady(pod) ? Date.parse(conditionOf(pod, 'Ready')?.lastTransitionTime ?? '') || 0 : 0;
 }
 
 function endedAtMs(pod: Pod): number {
