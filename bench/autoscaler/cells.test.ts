@@ -66,5 +66,5 @@ describe('a cell', () => {
 test('an unknown wave is named', () => {
   expect(() => parseWaves('day,tsunami')).toThrow("WAVES names 'tsunami'; there are day, ");
   expect(parseWaves('none')).toEqual([]);
-  expect(parseWaves('')).toHaveLength(7);
+  expect(parseWaves('')).toHaveLength(8);
 });

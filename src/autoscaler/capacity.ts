@@ -1,34 +1,31 @@
 /**
- * Pure: what one replica can serve within the latency target, learned while it serves. Two things are learned apart,
- * because they change apart: how an engine slows with its batch (slowdown.ts), which belongs to the model and the GPU, and
- * what requests would take alone, which belongs to who sends them. Together they say how many requests may share a
- * replica, and by Little's law how many a second that is.
+ * Pure: what one replica can serve within the latency target, learned while it serves (learning.ts). Two things are learned
+ * apart, because they change apart: how an engine slows with its batch (slowdown.ts), which belongs to the model and the
+ * GPU, and what requests would take alone, which belongs to who sends them. Together they say how many requests may share
+ * a replica, and by Little's law how many a second that is.
  */
-import { addCounts, total, type Counts } from '../channel/histogram.ts';
-import { onlineShare, type ScalingTargets, type TrafficSample } from './observation.ts';
-import { countAbove, dividedBy, meanMs, quantileOf, scaled, upTo } from './latencies.ts';
-import {
-  addSample,
-  concurrencyAt,
-  forget,
-  NO_LINE,
-  slowdown,
-  tokenTime,
-  type SlowdownLine,
-  type TokenTime,
-} from './slowdown.ts';
+import { total, type Counts } from '../channel/histogram.ts';
+import { NO_PACE, NO_VOTES, type Pace, type PaceVotes } from './contradiction.ts';
+import { meanMs, quantileOf } from './latencies.ts';
+import type { ScalingTargets } from './observation.ts';
+import { concurrencyAt, NO_LINE, slowdown, tokenTime, type SlowdownLine, type TokenTime } from './slowdown.ts';
 
 export interface CapacityModel {
   line: SlowdownLine;
   /** Latencies as they would have been alone, newer ones weighing more. */
   alone: Counts;
+  /** Of `alone` what was learned of late. */
+  recentAlone: Counts;
+  /** What engines do without batches, and whether they still do. */
+  pace: Pace;
+  paceVotes: PaceVotes;
   /** Requests in flight per replica that serves, smoothed over about the time that a request lasts. */
   concurrency: number | undefined;
   /** The same over several times that: where the two differ, latencies tell of another load than now's. */
   slowConcurrency: number | undefined;
   /** For how long the load of replicas has been about what it is; requests that last longer tell of another. */
   steadyMs: number;
-  /** Most of it that engines worked on while latencies were known, fading: nothing is claimed far beyond. */
+  /** The most requests that an engine worked on while latencies were known, fading: nothing is claimed far beyond. */
   seenConcurrency: number;
   /** Requests that were later than this target, and all, newer ones weighing more: the error budget of 5 %. */
   targetLatencyMs: number;
@@ -45,6 +42,9 @@ export interface CapacityModel {
 export const UNLEARNED: CapacityModel = {
   line: NO_LINE,
   alone: new Map(),
+  recentAlone: new Map(),
+  pace: NO_PACE,
+  paceVotes: NO_VOTES,
   concurrency: undefined,
   slowConcurrency: undefined,
   steadyMs: 0,
@@ -80,9 +80,7 @@ export interface LateBudget {
   perMs: number;
 }
 
-/** Half of what was learned is forgotten after so long, in milliseconds of traffic. */
-const LINE_HALF_LIFE_MS = 60 * 60_000;
-const ALONE_HALF_LIFE_MS = 10 * 60_000;
+/** Half of what was late, and of what may be, is forgotten after so long. */
 export const BUDGET_HALF_LIFE_MS = 60 * 60_000;
 /** Share of requests that may be late; a little below the target's 5 %. */
 const LATE_SHARE = 0.045;
@@ -104,63 +102,6 @@ const LEAST_CONCURRENCY = 0.3;
 /** One request in a hundred fewer late is worth so many per cent of replicas. */
 const WORTH = 6;
 const STEP = 0.005;
-/** How many times a request's mean the load must have been steady before latencies are taken for its. */
-const LEAST_STEADY = 3;
-
-/** Returns the model after one sample, of `ready` replicas that served meanwhile. */
-export function learn(
-  model: CapacityModel,
-  traffic: TrafficSample,
-  ready: number,
-  targets: ScalingTargets,
-): CapacityModel {
-  const { intervalMs } = traffic;
-  if (intervalMs <= 0) return model;
-  const next = learnBudget({ ...model }, traffic, targets);
-  if (ready === 0) return { ...next, concurrency: undefined, slowConcurrency: undefined, steadyMs: 0 };
-  const lasts = Math.max(10_000, meanMs(model.alone) ?? 0);
-  // What slows requests down is all that runs beside them, also what is of batches.
-  const now = (traffic.inFlight - traffic.held + (traffic.batchInFlight ?? 0)) / ready;
-  next.concurrency = smoothed(model.concurrency, now, intervalMs / lasts);
-  // From nothing, so that what a replica begins with, a queue that was held maybe, counts for nothing.
-  next.slowConcurrency = smoothed(model.slowConcurrency ?? 0, now, intervalMs / (6 * lasts));
-  next.steadyMs = traffic.held > 0 || !isSteady(next) || !isEven(traffic) ? 0 : model.steadyMs + intervalMs;
-  if (next.steadyMs < LEAST_STEADY * lasts) return next;
-  next.line = learnLine(model.line, traffic);
-  // Of a mixture, the longest must have had that time too: who counts only the short ones believes all to be short.
-  const longest = Math.max(quantileOf(traffic.ages, 0.95) ?? 0, quantileOf(traffic.latency, 0.95) ?? 0);
-  if (longest > next.steadyMs) return next;
-  const told = upTo(traffic.latency, next.steadyMs);
-  if (total(told) > 0) {
-    next.alone = scaled(model.alone, halved(intervalMs, ALONE_HALF_LIFE_MS));
-    addCounts(next.alone, dividedBy(told, slowdown(tokenTime(next.line), next.concurrency)));
-    const seen = Math.min(next.concurrency, meanRunning(traffic));
-    next.seenConcurrency = Math.max(seen, model.seenConcurrency * halved(intervalMs, LINE_HALF_LIFE_MS));
-  }
-  return learnTokens(next, model, traffic);
-}
-
-/** Requests that an engine works on: what waits in it is not carried by it. Without a word of any engine nobody knows. */
-function meanRunning({ engines }: TrafficSample): number {
-  if (engines.length === 0) return Number.POSITIVE_INFINITY;
-  return engines.reduce((sum, { running }) => sum + running, 0) / engines.length;
-}
-
-/** Whether requests that end now have spent their time under about the load of now. */
-function isSteady({ concurrency = 0, slowConcurrency = 0 }: CapacityModel): boolean {
-  const spread = 2 * Math.sqrt(slowConcurrency) + 1;
-  return Math.abs(concurrency - slowConcurrency) <= Math.max(spread, 0.3 * slowConcurrency);
-}
-
-/** Whether replicas carry about the same: an average over others says nothing of any. */
-function isEven(traffic: TrafficSample): boolean {
-  const mean = meanRunning(traffic);
-  return traffic.engines.every(({ running }) => running <= 2 * mean + 3 * Math.sqrt(mean) + 3);
-}
-
-function smoothed(before: number | undefined, now: number, share: number): number {
-  return before === undefined ? now : before + (1 - Math.exp(-share)) * (now - before);
-}
 
 /** Returns what one replica can serve within the target. */
 export function capacityOf(model: CapacityModel, targets: ScalingTargets): Capacity | undefined {
@@ -239,43 +180,6 @@ export function lateBudgetOf({ late, completed, countedMs }: CapacityModel, late
   // Of what fades by half in that time, this much is there in the long run; soon after a start there is less.
   const windowMs = BUDGET_HALF_LIFE_MS / Math.LN2;
   return { left: MAY_BE_LATE * Math.max(completed, perMs * windowMs) - late - lateInFlight, perMs };
-}
-
-function learnLine(line: SlowdownLine, traffic: TrafficSample): SlowdownLine {
-  let next = forget(line, halved(traffic.intervalMs, LINE_HALF_LIFE_MS));
-  for (const { running, waiting, generatedTokens, intervalMs } of traffic.engines) {
-    if (waiting > running || running < 0.5 || generatedTokens < 10) continue;
-    if (!Number.isFinite(running * running * intervalMs)) continue;
-    next = addSample(next, running, (running * intervalMs) / generatedTokens);
-  }
-  return next;
-}
-
-function learnBudget(model: CapacityModel, traffic: TrafficSample, targets: ScalingTargets): CapacityModel {
-  // By another target, other requests were late.
-  const isSame = model.targetLatencyMs === targets.targetLatencyMs;
-  const fade = isSame ? halved(traffic.intervalMs, BUDGET_HALF_LIFE_MS) : 0;
-  return {
-    ...model,
-    targetLatencyMs: targets.targetLatencyMs,
-    late: model.late * fade + countAbove(traffic.latency, targets.targetLatencyMs),
-    completed: model.completed * fade + total(traffic.latency),
-    countedMs: model.countedMs * fade + traffic.intervalMs,
-  };
-}
-
-function learnTokens(next: CapacityModel, model: CapacityModel, traffic: TrafficSample): CapacityModel {
-  const fade = halved(traffic.intervalMs, ALONE_HALF_LIFE_MS);
-  return {
-    ...next,
-    promptTokens: model.promptTokens * fade + ofClients(traffic, 'promptTokens'),
-    generatedTokens: model.generatedTokens * fade + ofClients(traffic, 'generatedTokens'),
-    requests: model.requests * fade + total(traffic.latency),
-  };
-}
-
-function ofClients({ engines }: TrafficSample, tokens: 'promptTokens' | 'generatedTokens'): number {
-  return engines.reduce((sum, engine) => sum + engine[tokens] * onlineShare(engine), 0);
 }
 
 /** Returns what is left after so long of what halves in `halfLifeMs`, 0 to 1. */

@@ -2,11 +2,12 @@
 import { total } from '../channel/histogram.ts';
 import { addArrivals, addScatter, POISSON, type ArrivalHistory, type Scatter } from './arrivals.ts';
 import { soundEngines } from './buried.ts';
-import { assumedCapacity, capacityOf, lateBudgetOf, learn, UNLEARNED, type CapacityModel } from './capacity.ts';
+import { assumedCapacity, capacityOf, lateBudgetOf, UNLEARNED, type CapacityModel } from './capacity.ts';
 import { choose } from './choose.ts';
 import { decisionOf, type Decision } from './decision.ts';
 import { demandOf, wholeReplicas } from './demand.ts';
 import { countAbove } from './latencies.ts';
+import { learn, wasForgotten } from './learning.ts';
 import { learnedOf, restoredLoadTimeMs, restoredModel, type Learned } from './learned.ts';
 import { addInterval, keptFor, NOTHING_MISSED, type Missed } from './missed.ts';
 import {
@@ -158,6 +159,7 @@ export function decide(
     // Those that have failed were not let go.
     ready: Math.min(replicas.current, replicas.ready + replicas.blocked),
     lately: capped(demand.lately),
+    isLearned: learned !== undefined,
     proven: demand.proven,
     neededForProven: capped(demand.proven / capacity.requestsPerSecond),
     completed: total(traffic.latency),
@@ -203,7 +205,9 @@ function remember(
   nowMs: number,
 ): void {
   const lasting = Math.min(targets.maxReplicas, Math.max(settled, latency, saturation, batch));
-  const isNew = nowMs - before.lastMs > GAP_MS || nowMs < before.lastMs;
+  const isGap = nowMs - before.lastMs > GAP_MS || nowMs < before.lastMs;
+  // What is there stays for a window, where nobody knows what asked for it.
+  const isNew = isGap || wasForgotten(before.capacity, state.capacity);
   state.recommendations = recommendations(before, isNew ? Math.max(lasting, current) : lasting, targets, nowMs);
 }
 
@@ -229,10 +233,13 @@ function observe(
   const slot = { endMs: nowMs, intervalMs: traffic.intervalMs, arrivals: traffic.arrivals };
   const isGap = wentBack || nowMs - before.lastMs > GAP_MS;
   const isBusy = isGap || traffic.inFlight > 0 || traffic.arrivals > 0 || batchReplicas > 0;
+  const capacity = learn(isSame ? before.capacity : UNLEARNED, traffic, replicas.ready, targets);
+  // What was held was counted by what replicas were believed to carry.
+  const held = wasForgotten(before.capacity, capacity) ? [] : before.missed.held;
   return {
     ...before,
     capacityKey: targets.capacityKey,
-    capacity: learn(isSame ? before.capacity : UNLEARNED, traffic, replicas.ready, targets),
+    capacity,
     arrivals: addArrivals(wentBack ? [] : before.arrivals, slot),
     scatter: addScatter(before.scatter, slot),
     latencies: addLatencies(isMore || wentBack ? [] : before.latencies, { endMs: nowMs, latency: traffic.latency }),
@@ -242,7 +249,7 @@ function observe(
     waiting: smoothedWaiting(before.waiting, traffic),
     // What other replicas made late, or by another target, tells nothing of these.
     ...(isSame && before.capacity.targetLatencyMs === targets.targetLatencyMs
-      ? { missed: before.missed, trust: before.trust }
+      ? { missed: { ...before.missed, held }, trust: before.trust }
       : { missed: NOTHING_MISSED, trust: FULL_TRUST }),
     loadTimeMs: replicas.startTimesMs.reduce<number | undefined>(
       (known, ms) => (known === undefined ? ms : known + LOAD_SHARE * (ms - known)),

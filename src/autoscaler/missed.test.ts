@@ -13,6 +13,7 @@ function after(steps: readonly (Partial<MissedInput> & { minutes: number })[]): 
       missed = addInterval(missed, {
         ready: 2,
         lately: 2,
+        isLearned: true,
         proven: 2,
         neededForProven: 2,
         completed: 100,

@@ -17,8 +17,9 @@ export interface Missed {
 export const NOTHING_MISSED: Missed = { minute: NO_MINUTE, regret: NO_REGRET, held: [], surge: NO_SURGE };
 
 export interface MissedInput extends ServedInterval {
-  /** Replicas by the last half minute. */
+  /** Replicas by the last half minute, and whether it is learned what one of them carries. */
   lately: number;
+  isLearned: boolean;
   /** Requests a second that the last minute proves, and the replicas for them. */
   proven: number;
   neededForProven: number;
@@ -32,14 +33,14 @@ export interface MissedInput extends ServedInterval {
 
 /** Returns what was missed after one more interval. */
 export function addInterval(before: Missed, input: MissedInput): Missed {
-  const { lately, budget, stabilizationMs, nowMs } = input;
+  const { lately, isLearned, budget, stabilizationMs, nowMs } = input;
   const { minute, ended } = addServed(before.minute, input);
   const regret = addToRegret(before.regret, { ...input, needed: lately, ended, lateLeft: budget.left });
   const windowMs = Math.max(stabilizationMs, regret.holdMs);
   return {
     minute,
     regret,
-    held: regret.holdMs <= SHORTEST_HOLD_MS ? [] : recommend(before.held, lately, { nowMs, windowMs }),
+    held: regret.holdMs <= SHORTEST_HOLD_MS ? [] : recommend(before.held, isLearned ? lately : 0, { nowMs, windowMs }),
     surge: addToSurge(before.surge, { ...input, rate: input.proven, needed: input.neededForProven, ended }),
   };
 }

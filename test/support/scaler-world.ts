@@ -19,10 +19,8 @@ export const TARGETS: ScalingTargets = {
   capacityKey: 'model',
 };
 
-/** Of a request that is alone: its mean, and how latencies spread around it (multiples, each as likely). */
-const ALONE_MS = 1_500;
+/** How latencies spread around their mean (multiples, each as likely). */
 const SPREAD = Array.from({ length: 40 }, (_, index) => 0.4 + (1.2 * index) / 39);
-const TOKENS = 150;
 /** What one more request adds to the time of a token, relative to one that is alone. */
 const SLOPE = 0.05;
 
@@ -43,6 +41,9 @@ export class World {
   writesStatus = false;
   /** Seats of an engine: more requests than that wait in it. */
   seats = Number.POSITIVE_INFINITY;
+  /** Of a request that is alone: how long it takes on average, and the tokens that it is answered with. */
+  aloneMs = 1_500;
+  tokens = 150;
   readonly wanted: number[] = [];
   /** How often the status was written because of what was learned. */
   writes = 0;
@@ -65,7 +66,7 @@ export class World {
   /** The load at which replicas are in balance: their batch, by Little's law. */
   get batch(): number {
     if (this.ready === 0) return 0;
-    const share = (this.rps / this.ready) * (ALONE_MS / 1000);
+    const share = (this.rps / this.ready) * (this.aloneMs / 1000);
     // batch = share · (1 + slope · batch), where the engines can do that at all.
     return share * SLOPE >= 0.95 ? 400 : Math.min(400, share / (1 - share * SLOPE));
   }
@@ -75,10 +76,10 @@ export class World {
     const slow = (1 + SLOPE * this.batch) / (1 + SLOPE);
     const latency: Counts = new Map();
     // As many end as a batch of that size ends; where that is less than come, the batch is at its bound.
-    const ended = (this.ready * this.batch * TICK_MS) / (ALONE_MS * slow);
+    const ended = (this.ready * this.batch * TICK_MS) / (this.aloneMs * slow);
     const completed = Math.min(arrivals, ended);
     for (const multiple of SPREAD) {
-      const bucket = bucketOf(ALONE_MS * slow * multiple);
+      const bucket = bucketOf(this.aloneMs * slow * multiple);
       latency.set(bucket, (latency.get(bucket) ?? 0) + completed / SPREAD.length);
     }
     const inFlight = Math.round(this.batch * this.ready);
@@ -88,7 +89,7 @@ export class World {
       waiting: Math.max(0, this.batch - this.seats),
       kvCacheUsage: 0.1,
       promptTokens: (500 * completed) / this.ready,
-      generatedTokens: (TOKENS * completed) / this.ready,
+      generatedTokens: (this.tokens * completed) / this.ready,
       intervalMs: TICK_MS,
     }));
     const held = this.ready === 0 ? arrivals : 0;

@@ -23,6 +23,8 @@ interface Wave {
   shape: (random: () => number) => Shape;
   /** For the size of a request: 0 takes the smaller of two drawn at random, 1 the larger, 0.5 either. */
   tilt?: (minute: number) => number;
+  /** What the tokens of a request are multiplied by. */
+  size?: (minute: number) => number;
   minReplicas?: number;
 }
 
@@ -57,6 +59,11 @@ const WAVES = {
   },
   /** Constant in requests; the requests grow for an hour and a half and shrink again. */
   drift: { shape: () => () => 1, tilt: (minute) => 1 - Math.abs(Math.max(0, minute) - 90) / 90 },
+  /** For an hour requests are a quarter as large and four times as many, from one moment to the next. */
+  shift: {
+    shape: () => (minute) => (isMiddleHour(minute) ? 4 : 1),
+    size: (minute) => (isMiddleHour(minute) ? 0.25 : 1),
+  },
   /** Bursts of half a minute on average at three times the mean, and a minute and a half at a third of it. */
   bursty: {
     shape: (random) => {
@@ -83,7 +90,7 @@ export function waveNames(): WaveName[] {
 
 /** Returns a wave: three hours that are scored after 15 minutes that are not. The same seed gives the same requests. */
 export function wave(name: WaveName, { sizes, meanRps, seed }: WaveOptions): Workload {
-  const { shape, tilt, minReplicas = 1 }: Wave = WAVES[name];
+  const { shape, tilt, size, minReplicas = 1 }: Wave = WAVES[name];
   const random = seededRandom(seed);
   const relative = shape(random);
   const samples = Array.from({ length: 180 * 60 }, (_, second) => relative(second / 60));
@@ -96,10 +103,20 @@ export function wave(name: WaveName, { sizes, meanRps, seed }: WaveOptions): Wor
   for (let atMs = nextArrival(perMs, random); atMs < endMs; atMs += nextArrival(perMs, random)) {
     const minute = (atMs - WARM_UP_MS) / MINUTE_MS;
     if (random() * highest >= relative(minute)) continue;
-    const { promptTokens, outputTokens } = drawSize(sizes, tilt?.(minute), random);
-    requests.push({ arrivalMs: atMs, promptTokens, outputTokens });
+    const drawn = drawSize(sizes, tilt?.(minute), random);
+    requests.push({ arrivalMs: atMs, ...multiplied(drawn, size?.(minute) ?? 1) });
   }
   return { name, requests, warmUpMs: WARM_UP_MS, endMs, minReplicas };
+}
+
+function isMiddleHour(minute: number): boolean {
+  return minute >= 60 && minute < 120;
+}
+
+/** No request is without a prompt or an answer. */
+function multiplied({ promptTokens, outputTokens }: RequestSize, factor: number): RequestSize {
+  const tokens = (count: number): number => Math.max(1, Math.round(factor * count));
+  return { promptTokens: tokens(promptTokens), outputTokens: tokens(outputTokens) };
 }
 
 function periodic(random: () => number, shape: (turn: number) => number): Shape {

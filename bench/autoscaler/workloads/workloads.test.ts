@@ -25,6 +25,12 @@ function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
+/** The mean of the answers in twenty minutes. */
+function outputsAround(minute: number, { requests, warmUpMs }: Workload): number {
+  const near = requests.filter(({ arrivalMs }) => Math.abs(arrivalMs - warmUpMs - minute * 60_000) < 600_000);
+  return mean(near.map(({ outputTokens }) => outputTokens));
+}
+
 function isOrdered({ requests }: Workload): boolean {
   return requests.every(({ arrivalMs }, index) => arrivalMs >= (requests[index - 1]?.arrivalMs ?? 0));
 }
@@ -69,14 +75,20 @@ describe('wave', () => {
     const workload = wave('drift', { sizes: SIZES, meanRps: 1, seed: 3 });
     const minutes = perMinute(workload);
     expect(mean(minutes.slice(80, 100)) / mean(minutes.slice(0, 20))).toBeCloseTo(1, 1);
-    const outputsFrom = (minute: number) =>
-      mean(
-        workload.requests
-          .filter(({ arrivalMs }) => Math.abs(arrivalMs - workload.warmUpMs - minute * 60_000) < 600_000)
-          .map(({ outputTokens }) => outputTokens),
-      );
-    expect(outputsFrom(90) / outputsFrom(0)).toBeGreaterThan(1.6);
-    expect(outputsFrom(90) / outputsFrom(179)).toBeGreaterThan(1.6);
+    expect(outputsAround(90, workload) / outputsAround(0, workload)).toBeGreaterThan(1.6);
+    expect(outputsAround(90, workload) / outputsAround(179, workload)).toBeGreaterThan(1.6);
+  });
+
+  test('shift has the same tokens in four times as many requests for an hour', () => {
+    const workload = wave('shift', { sizes: SIZES, meanRps: 1, seed: 3 });
+    const minutes = perMinute(workload);
+    expect(mean(minutes.slice(60, 120)) / mean(minutes.slice(0, 60))).toBeCloseTo(4, 0);
+    expect(mean(minutes.slice(60, 120)) / mean(minutes.slice(120))).toBeCloseTo(4, 0);
+    expect(outputsAround(30, workload) / outputsAround(90, workload)).toBeCloseTo(4, 0);
+    expect(outputsAround(150, workload) / outputsAround(90, workload)).toBeCloseTo(4, 0);
+    expect(workload.requests.every(({ promptTokens, outputTokens }) => promptTokens > 0 && outputTokens > 0)).toBe(
+      true,
+    );
   });
 
   test('bursty varies far more than independent arrivals do', () => {
