@@ -1,11 +1,11 @@
 /**
  * Pure: what one replica can serve within the latency target, learned while it serves (learning.ts). Two things are learned
- * apart, because they change apart: how an engine slows with its batch (slowdown.ts), which belongs to the model and the
- * GPU, and what requests would take alone, which belongs to who sends them. Together they say how many requests may share
+ * apart, because they change apart: how an engine slows with its batch (slowdown.ts), which belongs to the model, the GPU
+ * and the length of prompts, and what requests would take alone, which belongs to who sends them. Together they say how many requests may share
  * a replica, and by Little's law how many a second that is.
  */
 import { total, type Counts } from '../channel/histogram.ts';
-import { NO_PACE, NO_VOTES, type Pace, type PaceVotes } from './contradiction.ts';
+import { NO_PACE, type Pace } from './contradiction.ts';
 import { meanMs, quantileOf } from './latencies.ts';
 import type { ScalingTargets } from './observation.ts';
 import { concurrencyAt, NO_LINE, slowdown, tokenTime, type SlowdownLine, type TokenTime } from './slowdown.ts';
@@ -16,9 +16,8 @@ export interface CapacityModel {
   alone: Counts;
   /** Of `alone` what was learned of late. */
   recentAlone: Counts;
-  /** What engines do without batches, and whether they still do. */
+  /** What engines do where no job of batches has a part of it, and whether they still do. */
   pace: Pace;
-  paceVotes: PaceVotes;
   /** Requests in flight per replica that serves, smoothed over about the time that a request lasts. */
   concurrency: number | undefined;
   /** The same over several times that: where the two differ, latencies tell of another load than now's. */
@@ -44,7 +43,6 @@ export const UNLEARNED: CapacityModel = {
   alone: new Map(),
   recentAlone: new Map(),
   pace: NO_PACE,
-  paceVotes: NO_VOTES,
   concurrency: undefined,
   slowConcurrency: undefined,
   steadyMs: 0,
@@ -180,9 +178,4 @@ export function lateBudgetOf({ late, completed, countedMs }: CapacityModel, late
   // Of what fades by half in that time, this much is there in the long run; soon after a start there is less.
   const windowMs = BUDGET_HALF_LIFE_MS / Math.LN2;
   return { left: MAY_BE_LATE * Math.max(completed, perMs * windowMs) - late - lateInFlight, perMs };
-}
-
-/** Returns what is left after so long of what halves in `halfLifeMs`, 0 to 1. */
-export function halved(afterMs: number, halfLifeMs: number): number {
-  return 0.5 ** (afterMs / halfLifeMs);
 }

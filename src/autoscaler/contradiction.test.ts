@@ -1,24 +1,28 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { bucketOf } from '../channel/histogram.ts';
-import { addToPace, addVote, areLonger, contradictsPace, NO_PACE, NO_VOTES, type Pace } from './contradiction.ts';
+import { addToPace, areLonger, contradictsPace, NO_PACE, withoutRecent, type Pace } from './contradiction.ts';
 
 type Sample = readonly [batch: number, milliseconds: number];
 
-function paceOf(samples: readonly Sample[]): Pace {
-  return samples.reduce((pace, [batch, milliseconds]) => addToPace(pace, batch, milliseconds), NO_PACE);
+/** `pace` after these samples, one in each tick; says whether any of them contradicts. */
+function after(samples: readonly Sample[], pace: Pace = NO_PACE): { pace: Pace; isContradicted: boolean } {
+  let isContradicted = false;
+  let next = pace;
+  for (const [batch, time] of samples) {
+    next = addToPace(next, { batch, time }, 5_000);
+    isContradicted ||= contradictsPace(next);
+  }
+  return { pace: next, isContradicted };
 }
 
-/** Whether `samples` contradict what an hour of `usual` has taught. */
+/** Whether minutes of `samples` contradict what an hour of `usual` has taught. */
 function isContradicted(usual: readonly Sample[], samples: readonly Sample[]): boolean {
-  const pace = paceOf(usual);
-  return contradictsPace(
-    samples.reduce((votes, [batch, milliseconds]) => addVote(votes, batch, milliseconds, pace), NO_VOTES),
-  );
+  return after(samples, after(usual).pace).isContradicted;
 }
 
-function times(count: number, sample: Sample): Sample[] {
-  return Array.from({ length: count }, () => sample);
+function times(count: number, ...samples: readonly Sample[]): Sample[] {
+  return Array.from({ length: count }, (_, index) => samples[index % samples.length] as Sample);
 }
 
 const USUAL = times(720, [40, 30]);
@@ -49,18 +53,42 @@ describe('the time of a token', () => {
     ['a quarter as long in half the batch', true, [20, 7.5]],
     ['twice as long in a tenth of the batch', true, [4, 60]],
   ])('%s contradicts: %s', (_sentence, expected, sample) => {
-    expect(isContradicted(USUAL, times(12, sample))).toBe(expected);
+    expect(isContradicted(USUAL, times(36, sample))).toBe(expected);
   });
 
-  test('of less than a minute tells nothing', () => {
-    expect(isContradicted(USUAL, times(11, [40, 300]))).toBe(false);
-    expect(isContradicted(times(11, [40, 30]), times(12, [40, 300]))).toBe(false);
+  test('of half a minute tells nothing, nor does that of a minute before nothing served', () => {
+    const known = after(USUAL).pace;
+    const short = after(times(6, [40, 60]), withoutRecent(known));
+    expect(short.isContradicted).toBe(false);
+    expect(after(times(6, [40, 60]), withoutRecent(short.pace)).isContradicted).toBe(false);
+    expect(after(times(36, [40, 60]), withoutRecent(known)).isContradicted).toBe(true);
+  });
+
+  test.each<[string, readonly Sample[]]>([
+    [
+      'half of the ticks with prompts that take five times as long',
+      [
+        [40, 30],
+        [40, 150],
+      ],
+    ],
+    ['one of ten engines ten times slower', [...times(9, [40, 30]), [40, 300]]],
+    ['first a stall', [[40, 30_000], ...times(100, [40, 30])]],
+  ])('that scatters never contradicts itself: %s', (_sentence, samples) => {
+    expect(after(times(720, ...samples)).isContradicted).toBe(false);
+  });
+
+  test('that scatters is contradicted where all of it is three times as long', () => {
+    const scattered: readonly Sample[] = [
+      [40, 30],
+      [40, 60],
+    ];
+    expect(isContradicted(times(720, ...scattered), times(24, [40, 90], [40, 180]))).toBe(true);
   });
 
   test('is no other because an engine stalls twice in a minute', () => {
-    expect(isContradicted(USUAL, [...times(10, [40, 30]), ...times(2, [40, 30_000])])).toBe(false);
-    // Nor is it afterwards.
-    expect(isContradicted([...USUAL, ...times(2, [40, 30_000])], times(12, [40, 30]))).toBe(false);
+    const stalled: Sample[] = [...times(10, [40, 30]), ...times(2, [40, 30_000]), ...times(24, [40, 30])];
+    expect(isContradicted(USUAL, stalled)).toBe(false);
   });
 });
 

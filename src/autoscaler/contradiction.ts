@@ -4,62 +4,81 @@
  * nothing: a line between small requests in large batches and large ones in small batches falls.
  */
 import { total, type Counts } from '../channel/histogram.ts';
+import { halved } from './fading.ts';
 import { middleMs } from './latencies.ts';
 
-/** What engines did over an hour or so: sums over samples, newer ones weighing more. Their means are on the engine's line. */
-export interface Pace {
-  weight: number;
+/** What engines did in a tick, on average: means over them are on the line that they share. */
+export interface PaceSample {
   /** Requests that were decoded together. */
   batch: number;
   /** Milliseconds that a token took. */
   time: number;
 }
 
-/** What engines did of late, against that. */
+/** By how much tokens took longer, or less long, than a pace allows: sums of logarithms over ticks, newer ones weighing more. */
 export interface PaceVotes {
   weight: number;
-  /** By how much tokens took longer, or less long, than a pace has it: sums of logarithms, 0 for what it allows. */
   slower: number;
   faster: number;
 }
 
-export const NO_PACE: Pace = { weight: 0, batch: 0, time: 0 };
-export const NO_VOTES: PaceVotes = { weight: 0, slower: 0, faster: 0 };
+export interface Pace {
+  /** Sums over the ticks of an hour or so. */
+  weight: number;
+  batch: number;
+  time: number;
+  /** How these ticks themselves scatter around it, and how those of the last minute do. */
+  usual: PaceVotes;
+  recent: PaceVotes;
+}
 
-/** Half of what is held against what was learned is forgotten after so long. */
-export const VOTES_HALF_LIFE_MS = 60_000;
-export const RECENT_LENGTHS_MS = 120_000;
+const NO_VOTES: PaceVotes = { weight: 0, slower: 0, faster: 0 };
+export const NO_PACE: Pace = { weight: 0, batch: 0, time: 0, usual: NO_VOTES, recent: NO_VOTES };
 
-/** Tokens that take so many times longer, or less long, on average are those of other requests. */
+/** Half of a pace is forgotten after so long, in milliseconds of traffic; half of what is held against it, and of lengths. */
+const PACE_HALF_LIFE_MS = 60 * 60_000;
+const RECENT_HALF_LIFE_MS = 60_000;
+export const LENGTHS_HALF_LIFE_MS = 120_000;
+
+/** Tokens that take so many times longer, or less long, than usual are those of other requests. */
 const OTHER_PACE = Math.log(1.6);
-/** A sample says no more than this: an engine that stalls, or reads one huge prompt, must not outvote a minute. */
-const MOST_SAID = Math.log(8);
-/** Requests that would take so many times longer alone are others. */
+/** A tick says no more than this: the four of 20 s in which all engines stall must not outvote the rest of a minute. */
+const MOST_SAID = Math.log(6.5);
+/**
+ * Requests that would take so many times longer alone are others. They are compared with all of ten minutes, themselves
+ * included: at a constant rate it takes those that are nearly four times as long.
+ */
 const OTHER_LENGTHS = Math.log(2);
-/** Samples, of which an engine under load gives one in each tick. */
-const LEAST_SAMPLES = 12;
+/** Ticks with a sample: a minute and a half, and never where engines have work in less than two ticks of three. */
+const LEAST_TICKS = 12;
 /** Requests whose mean chance moves by a quarter at most. */
 const LEAST_REQUESTS = 60;
 
-/** Returns the pace with one sample added, of a token that took `milliseconds` in a batch of `batch`. */
-export function addToPace(pace: Pace, batch: number, milliseconds: number): Pace {
-  const isKnown = pace.weight >= LEAST_SAMPLES;
-  const most = isKnown ? Math.exp(MOST_SAID) * slowestAt(batch, pace) : Number.POSITIVE_INFINITY;
-  return { weight: pace.weight + 1, batch: pace.batch + batch, time: pace.time + Math.min(milliseconds, most) };
-}
-
-/** Returns the pace with the weight of all samples multiplied by `factor`. */
-export function fadedPace({ weight, batch, time }: Pace, factor: number): Pace {
-  return { weight: weight * factor, batch: batch * factor, time: time * factor };
-}
-
-/** Returns the votes with that of one sample added, against `pace`. */
-export function addVote(votes: PaceVotes, batch: number, milliseconds: number, pace: Pace): PaceVotes {
-  if (pace.weight < LEAST_SAMPLES) return votes;
+/** Returns the pace after a tick of `intervalMs`. */
+export function addToPace(before: Pace, { batch, time }: PaceSample, intervalMs: number): Pace {
+  const fade = halved(intervalMs, PACE_HALF_LIFE_MS);
+  const isKnown = before.weight >= LEAST_TICKS;
+  const most = isKnown ? Math.exp(MOST_SAID) * slowestAt(batch, before) : Number.POSITIVE_INFINITY;
+  const vote = { slower: said(time / slowestAt(batch, before)), faster: said(fastestAt(batch, before) / time) };
   return {
-    weight: votes.weight + 1,
-    slower: votes.slower + said(milliseconds / slowestAt(batch, pace)),
-    faster: votes.faster + said(fastestAt(batch, pace) / milliseconds),
+    weight: before.weight * fade + 1,
+    batch: before.batch * fade + batch,
+    time: before.time * fade + Math.min(time, most),
+    usual: isKnown ? addVote(before.usual, vote, fade) : before.usual,
+    recent: isKnown ? addVote(before.recent, vote, halved(intervalMs, RECENT_HALF_LIFE_MS)) : before.recent,
+  };
+}
+
+/** Returns the pace with nothing held against it. */
+export function withoutRecent(pace: Pace): Pace {
+  return { ...pace, recent: NO_VOTES };
+}
+
+function addVote(votes: PaceVotes, { slower, faster }: Pick<PaceVotes, 'slower' | 'faster'>, fade: number): PaceVotes {
+  return {
+    weight: votes.weight * fade + 1,
+    slower: votes.slower * fade + slower,
+    faster: votes.faster * fade + faster,
   };
 }
 
@@ -67,14 +86,15 @@ function said(ratio: number): number {
   return Math.min(MOST_SAID, Math.max(0, Math.log(ratio)));
 }
 
-/** Returns the votes with the weight of all multiplied by `factor`. */
-export function fadedVotes({ weight, slower, faster }: PaceVotes, factor: number): PaceVotes {
-  return { weight: weight * factor, slower: slower * factor, faster: faster * factor };
-}
-
-/** Returns whether no engine does both, what was voted on and what the votes are of. */
-export function contradictsPace({ weight, slower, faster }: PaceVotes): boolean {
-  return weight >= LEAST_SAMPLES && Math.max(slower, faster) / weight > OTHER_PACE;
+/**
+ * Returns whether no engine does both, what was learned and what engines do of late. Against how the learned itself
+ * scatters: where long and short requests share engines, or one engine is slow, each sample is far from the mean for ever.
+ */
+export function contradictsPace({ usual, recent }: Pace): boolean {
+  if (recent.weight < LEAST_TICKS) return false;
+  const slower = recent.slower / recent.weight - usual.slower / usual.weight;
+  const faster = recent.faster / recent.weight - usual.faster / usual.weight;
+  return Math.max(slower, faster) > OTHER_PACE;
 }
 
 /**

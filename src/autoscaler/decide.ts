@@ -9,7 +9,7 @@ import { demandOf, wholeReplicas } from './demand.ts';
 import { countAbove } from './latencies.ts';
 import { learn, wasForgotten } from './learning.ts';
 import { learnedOf, restoredLoadTimeMs, restoredModel, type Learned } from './learned.ts';
-import { addInterval, keptFor, NOTHING_MISSED, type Missed } from './missed.ts';
+import { addInterval, keptFor, NOTHING_MISSED, ofOthers, type Missed } from './missed.ts';
 import {
   addLatencies,
   latencyCandidate,
@@ -234,8 +234,7 @@ function observe(
   const isGap = wentBack || nowMs - before.lastMs > GAP_MS;
   const isBusy = isGap || traffic.inFlight > 0 || traffic.arrivals > 0 || batchReplicas > 0;
   const capacity = learn(isSame ? before.capacity : UNLEARNED, traffic, replicas.ready, targets);
-  // What was held was counted by what replicas were believed to carry.
-  const held = wasForgotten(before.capacity, capacity) ? [] : before.missed.held;
+  const isForgotten = wasForgotten(before.capacity, capacity);
   return {
     ...before,
     capacityKey: targets.capacityKey,
@@ -249,7 +248,7 @@ function observe(
     waiting: smoothedWaiting(before.waiting, traffic),
     // What other replicas made late, or by another target, tells nothing of these.
     ...(isSame && before.capacity.targetLatencyMs === targets.targetLatencyMs
-      ? { missed: { ...before.missed, held }, trust: before.trust }
+      ? { missed: isForgotten ? ofOthers(before.missed) : before.missed, trust: before.trust }
       : { missed: NOTHING_MISSED, trust: FULL_TRUST }),
     loadTimeMs: replicas.startTimesMs.reduce<number | undefined>(
       (known, ms) => (known === undefined ? ms : known + LOAD_SHARE * (ms - known)),

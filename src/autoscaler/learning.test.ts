@@ -6,13 +6,13 @@ import { capacityOf } from './capacity.ts';
 import { learn, wasForgotten } from './learning.ts';
 import type { Observation } from './observation.ts';
 
-/** What engines do of batches beside their clients' requests: half of it, at a third of the pace. */
+/** What engines do of batches beside their clients' requests: half of it, at an eighth of the pace. */
 function withBatches({ traffic, replicas }: Observation): Observation {
   if (traffic === undefined) return { traffic, replicas };
   const engines = traffic.engines.map((engine) => ({
     ...engine,
     running: 2 * engine.running,
-    generatedTokens: (2 * engine.generatedTokens) / 3,
+    generatedTokens: engine.generatedTokens / 4,
     batchShare: 0.5,
   }));
   return { traffic: { ...traffic, engines, batchInFlight: traffic.inFlight }, replicas };
@@ -62,14 +62,15 @@ describe('requests that become others from one moment to the next', () => {
   });
 
   test('no replica goes for a stabilisation window after that, whatever targetRps says', () => {
-    const world = new World({ targetLatencyMs: 10_000, targetRps: 100 }, 8);
+    const world = new World({ targetLatencyMs: 10_000, targetRps: 1_000, stabilizationMs: 120_000 }, 8);
     world.aloneMs = 300;
     world.run(3_600, 160);
     const { current } = world;
+    expect(current).toBeGreaterThan(2);
     world.aloneMs = 900;
-    const [at = 0] = forgettingsOf(world, 180, 40);
-    const counts = world.wanted.slice(-(180 - at) / 5);
-    expect(Math.min(...counts)).toBe(current);
+    expect(forgettingsOf(world, 120, 40)).toHaveLength(1);
+    world.run(45, 40);
+    expect(world.current).toBe(current);
   });
 });
 
@@ -85,6 +86,18 @@ describe('nothing is forgotten', () => {
     expect(forgettingsOf(world, 1_800, 40, withBatches)).toEqual([]);
     expect(forgettingsOf(world, 1_800, 40)).toEqual([]);
   });
+});
+
+test('where batches run, longer latencies do not replace what was learned', () => {
+  const latency = new Map([[bucketOf(TARGETS.targetLatencyMs), 600]]);
+  const traffic = minuteWith({ arrivals: 600, latency, inFlight: 1, engines: [engineAt(1)] });
+  const [known, steadyMs] = [after(60, 0), 60 * MINUTE_MS];
+  const learned = (batchInFlight: number): number | undefined =>
+    capacityOf(learn({ ...known, steadyMs }, { ...traffic, batchInFlight }, 1, TARGETS), TARGETS)?.unloadedP95Ms;
+  expect(learned(0)).toBeGreaterThan(1.5 * (capacityOf(known, TARGETS)?.unloadedP95Ms ?? 0));
+  const alone = learn({ ...known, steadyMs }, { ...traffic, batchInFlight: 1 }, 1, TARGETS);
+  expect(alone.recentAlone.size).toBe(0);
+  expect(alone.alone.size).toBeGreaterThan(known.alone.size);
 });
 
 test('what waits in engines is not carried by them', () => {

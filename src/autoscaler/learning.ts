@@ -1,16 +1,15 @@
 /** Pure: what a sample of the traffic teaches of a replica's capacity (capacity.ts), and what makes all of it forgotten. */
 import { addCounts, total, type Counts } from '../channel/histogram.ts';
-import { BUDGET_HALF_LIFE_MS, halved, UNLEARNED, type CapacityModel } from './capacity.ts';
+import { BUDGET_HALF_LIFE_MS, UNLEARNED, type CapacityModel } from './capacity.ts';
 import {
   addToPace,
-  addVote,
   areLonger,
   contradictsPace,
-  fadedPace,
-  fadedVotes,
-  RECENT_LENGTHS_MS,
-  VOTES_HALF_LIFE_MS,
+  LENGTHS_HALF_LIFE_MS,
+  withoutRecent,
+  type PaceSample,
 } from './contradiction.ts';
+import { halved } from './fading.ts';
 import { countAbove, dividedBy, meanMs, quantileOf, scaled, upTo } from './latencies.ts';
 import { onlineShare, type EngineSample, type ScalingTargets, type TrafficSample } from './observation.ts';
 import { addSample, forget, slowdown, tokenTime, type SlowdownLine } from './slowdown.ts';
@@ -32,15 +31,16 @@ export function learn(
   const { intervalMs } = traffic;
   if (intervalMs <= 0) return model;
   const next = learnBudget({ ...model }, traffic, targets);
-  if (ready === 0) return { ...next, concurrency: undefined, slowConcurrency: undefined, steadyMs: 0 };
+  if (ready === 0) return rested(next);
   const lasts = Math.max(10_000, meanMs(model.alone) ?? 0);
   // What slows requests down is all that runs beside them, also what is of batches.
   const now = (traffic.inFlight - traffic.held + (traffic.batchInFlight ?? 0)) / ready;
   next.concurrency = smoothed(model.concurrency, now, intervalMs / lasts);
   // From nothing, so that what a replica begins with, a queue that was held maybe, counts for nothing.
   next.slowConcurrency = smoothed(model.slowConcurrency ?? 0, now, intervalMs / (6 * lasts));
-  Object.assign(next, learnPace(model, traffic));
-  if (contradictsPace(next.paceVotes)) return forgotten(next);
+  const paced = paceSample(traffic);
+  if (paced) next.pace = addToPace(model.pace, paced, intervalMs);
+  if (contradictsPace(next.pace)) return forgotten(next);
   next.steadyMs = traffic.held > 0 || !isSteady(next) || !isEven(traffic) ? 0 : model.steadyMs + intervalMs;
   if (next.steadyMs < LEAST_STEADY * lasts) return next;
   next.line = learnLine(model.line, traffic);
@@ -57,13 +57,22 @@ export function learn(
   return learnTokens(next, model, traffic);
 }
 
+/** Returns the model while nothing serves: what comes then has nothing to do with what was last. */
+function rested(model: CapacityModel): CapacityModel {
+  const pace = withoutRecent(model.pace);
+  return { ...model, pace, recentAlone: new Map(), concurrency: undefined, slowConcurrency: undefined, steadyMs: 0 };
+}
+
 /** Returns what is left of `model` where requests have become others: how many there are, and what was late. */
 function forgotten(model: CapacityModel): CapacityModel {
   const { concurrency, slowConcurrency, targetLatencyMs, late, completed, countedMs } = model;
   return { ...UNLEARNED, concurrency, slowConcurrency, targetLatencyMs, late, completed, countedMs };
 }
 
-/** Returns whether all that `before` had learned was forgotten since, so that what is there was asked for by nothing known. */
+/**
+ * Returns whether all that `before` had learned was forgotten since, also for another model or profile: what is there was
+ * asked for by nothing that is known now.
+ */
 export function wasForgotten(before: CapacityModel, after: CapacityModel): boolean {
   return before.alone.size > 0 && after.alone.size === 0;
 }
@@ -99,22 +108,13 @@ function learnLine(line: SlowdownLine, traffic: TrafficSample): SlowdownLine {
     );
 }
 
-/** Of engines that batches have no part of. */
-function learnPace(model: CapacityModel, traffic: TrafficSample): Pick<CapacityModel, 'pace' | 'paceVotes'> {
-  const { intervalMs, engines } = traffic;
-  const { pace } = model;
-  return engines
-    .filter((engine) => tellsOfTokens(engine) && onlineShare(engine) === 1)
-    .reduce(
-      (sums, engine) => ({
-        pace: addToPace(sums.pace, engine.running, tokenMs(engine)),
-        paceVotes: addVote(sums.paceVotes, engine.running, tokenMs(engine), pace),
-      }),
-      {
-        pace: fadedPace(pace, halved(intervalMs, LINE_HALF_LIFE_MS)),
-        paceVotes: fadedVotes(model.paceVotes, halved(intervalMs, VOTES_HALF_LIFE_MS)),
-      },
-    );
+/** Of engines of which jobs of batches have no part; undefined without any. */
+function paceSample({ engines }: TrafficSample): PaceSample | undefined {
+  const online = engines.filter((engine) => tellsOfTokens(engine) && onlineShare(engine) === 1);
+  if (online.length === 0) return undefined;
+  const mean = (of: (engine: EngineSample) => number): number =>
+    online.reduce((sum, engine) => sum + of(engine), 0) / online.length;
+  return { batch: mean(({ running }) => running), time: mean(tokenMs) };
 }
 
 function tellsOfTokens(engine: EngineSample): boolean {
@@ -142,10 +142,10 @@ function learnAlone(
   const alone = fadedSum(model.alone, told, halved(intervalMs, ALONE_HALF_LIFE_MS));
   // What batches slow down is no change of what clients send.
   if (batchInFlight > 0) return { alone, recentAlone: new Map() };
-  const recentAlone = fadedSum(model.recentAlone, told, halved(intervalMs, RECENT_LENGTHS_MS));
+  const recentAlone = fadedSum(model.recentAlone, told, halved(intervalMs, LENGTHS_HALF_LIFE_MS));
   if (!areLonger(recentAlone, model.alone)) return { alone, recentAlone };
   // As many as if they had come for as long as the others: a few short ones must not outweigh them at once.
-  const weight = Math.min(ALONE_HALF_LIFE_MS / RECENT_LENGTHS_MS, total(alone) / total(recentAlone));
+  const weight = Math.min(ALONE_HALF_LIFE_MS / LENGTHS_HALF_LIFE_MS, total(alone) / total(recentAlone));
   return { alone: scaled(recentAlone, weight), recentAlone: new Map() };
 }
 

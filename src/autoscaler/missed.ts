@@ -45,6 +45,14 @@ export function addInterval(before: Missed, input: MissedInput): Missed {
   };
 }
 
+/**
+ * Returns what is left where requests have become others: rates were of the former ones, and replicas were counted by what
+ * they carried of those. For how long those that are missed are kept belongs to when requests come.
+ */
+export function ofOthers({ minute, regret: { holdMs } }: Missed): Missed {
+  return { ...NOTHING_MISSED, minute, regret: { ...NO_REGRET, holdMs } };
+}
+
 /** What is kept, and for what. */
 export interface Kept {
   replicas: number;

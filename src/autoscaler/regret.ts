@@ -3,7 +3,7 @@
  * requests late each time it comes back; after one such return, replicas are kept twice as long as the load was away,
  * for a few hours.
  */
-import { halved } from './capacity.ts';
+import { halved } from './fading.ts';
 import type { MinuteReport } from './minutes.ts';
 
 export interface Regret {

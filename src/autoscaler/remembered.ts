@@ -1,5 +1,6 @@
 /** Pure: what late requests have taught, as status keeps it, and as a new leader goes on from it. */
-import { BUDGET_HALF_LIFE_MS, halved, type CapacityModel } from './capacity.ts';
+import { BUDGET_HALF_LIFE_MS, type CapacityModel } from './capacity.ts';
+import { halved } from './fading.ts';
 import { NOTHING_MISSED, type Missed } from './missed.ts';
 import type { ScalingTargets } from './observation.ts';
 import { highest } from './recommendations.ts';

@@ -116,7 +116,7 @@ export function outgrown(pods: readonly Pod[], context: ReplicaContext): Problem
  * was to mend.
  */
 export function ofNewestRevision(pods: readonly Pod[]): Pod[] {
-  // Kubernetes keeps whole seconds: of two that were made within one, the old revision is the one that serves already.
+  // Kubernetes keeps whole seconds: of two that were made within one, the old revision is the one that serves, if any does.
   const newest = pods.toSorted((a, b) => createdMs(b) - createdMs(a) || Number(isReady(a)) - Number(isReady(b)))[0];
   return pods.filter((pod) => revisionOf(pod) === revisionOf(newest));
 }
@@ -134,7 +134,8 @@ function isReady(pod: Pod): boolean {
 }
 
 function readySinceMs(pod: Pod): number {
-  return isReady(pod) ? Date.parse(conditionOf(pod, 'Ready')?.lastTransitionTime ?? '') || 0 : 0;
+  const ready = conditionOf(pod, 'Ready');
+  return ready?.status === 'True' ? Date.parse(ready.lastTransitionTime ?? '') || 0 : 0;
 }
 
 function endedAtMs(pod: Pod): number {
