@@ -124,6 +124,11 @@ export function isObserved({ metadata, status }: Deployment): boolean {
   return status?.observedGeneration === metadata.generation;
 }
 
+/** Returns whether the pod's readiness probes say that it serves; it may be leaving all the same. */
+export function isReady({ status }: Pod): boolean {
+  return status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') ?? false;
+}
+
 /** Returns whether Kubernetes is still replacing replicas of an old revision, as far as it has seen. */
 export function isRollingOut({ status }: Deployment): boolean {
   return (status?.updatedReplicas ?? 0) < (status?.replicas ?? 0);

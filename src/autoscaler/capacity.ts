@@ -1,8 +1,8 @@
 /**
  * Pure: what one replica can serve within the latency target, learned while it serves (learning.ts). Two things are learned
  * apart, because they change apart: how an engine slows with its batch (slowdown.ts), which belongs to the model, the GPU
- * and the length of prompts, and what requests would take alone, which belongs to who sends them. Together they say how many requests may share
- * a replica, and by Little's law how many a second that is.
+ * and the length of prompts, and what requests would take alone, which belongs to who sends them. Together they say how
+ * many requests may share a replica, and by Little's law how many a second that is.
  */
 import { total, type Counts } from '../channel/histogram.ts';
 import { NO_PACE, type Pace } from './contradiction.ts';

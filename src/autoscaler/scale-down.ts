@@ -1,5 +1,5 @@
 /** Carries out the steps of a scale-down (victims.ts): sets and takes back marks, and says what count may be set now. */
-import { isObserved, isRollingOut, type Deployment, type Pod } from '../api/kubernetes.ts';
+import { isObserved, isReady, isRollingOut, type Deployment, type Pod } from '../api/kubernetes.ts';
 import type { KubeClient } from '../kube/client.ts';
 import { isConflict, isNotFound } from '../kube/errors.ts';
 import { markedAtMs, setMark } from './marks.ts';
@@ -82,7 +82,7 @@ function liveReplica(pod: Pod, work: ReplicaWork, now: Date): LiveReplica {
   const marked = markedAtMs(pod);
   return {
     podUid,
-    ready: pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false,
+    ready: isReady(pod),
     markedAtMs: marked === undefined ? undefined : Math.min(marked, now.getTime()),
     createdAtMs: Date.parse(pod.metadata.creationTimestamp ?? '') || 0,
     inFlight: work.inFlight.get(podUid) ?? 0,

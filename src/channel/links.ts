@@ -1,5 +1,5 @@
 /** The leader's connections to all gateways: one to each pod, terminating ones included. */
-import type { Pod } from '../api/kubernetes.ts';
+import { isReady, type Pod } from '../api/kubernetes.ts';
 import type { Informer } from '../kube/informer.ts';
 import type { Logger } from '../kube/types.ts';
 import { followGateway, type ChannelClientOptions, type GatewayListener } from './client.ts';
@@ -112,8 +112,4 @@ export function mayHoldRequests(pod: Pod, nowMs: number): boolean {
   // The time of a deletion is that of its end: it includes the grace period.
   if (deletionTimestamp !== undefined) return nowMs <= Date.parse(deletionTimestamp) + OVERDUE_MS;
   return isReady(pod);
-}
-
-function isReady({ status }: Pod): boolean {
-  return status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True') === true;
 }

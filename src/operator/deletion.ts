@@ -5,10 +5,9 @@
 import type { HardwareProfile } from '../api/generated/hardware-profile.ts';
 import type { InferenceDeployment, InferenceDeploymentStatus } from '../api/generated/inference-deployment.ts';
 import type { ConditionType } from '../api/conditions.ts';
-import type { Pod } from '../api/kubernetes.ts';
+import { isReady, type Pod } from '../api/kubernetes.ts';
 import { setCondition, type Condition } from '../kube/conditions.ts';
 import { shownCost } from './cost.ts';
-import { conditionOf } from './diagnose/context.ts';
 import { isOver } from './diagnose/endings.ts';
 import { replicaContext } from './diagnose/replica-context.ts';
 import { replicaState, shownReplicas } from './replica-list.ts';
@@ -52,5 +51,5 @@ const DELETING = {
 } as const;
 
 function serves(pod: Pod): boolean {
-  return pod.metadata.deletionTimestamp === undefined && conditionOf(pod, 'Ready')?.status === 'True';
+  return pod.metadata.deletionTimestamp === undefined && isReady(pod);
 }

@@ -1,6 +1,6 @@
 /** Where the gateways of a cluster are, as far as the cluster tells. */
 import { GATEWAY_POD_LABELS } from '../../api/labels.ts';
-import type { Pod } from '../../api/kubernetes.ts';
+import { isReady, type Pod } from '../../api/kubernetes.ts';
 import { inferenceDeployments, pods } from '../../api/resources.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import { ApiError } from '../../kube/errors.ts';
@@ -119,7 +119,7 @@ export async function findGatewayPod(
   for (const place of new Set([systemNamespace, namespace])) {
     try {
       const { items } = await client.list(pods, { namespace: place, labelSelector });
-      const ready = items.find(isReady);
+      const ready = items.find(staysReady);
       if (ready !== undefined) return { namespace: place, name: ready.metadata.name };
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
@@ -130,9 +130,8 @@ export async function findGatewayPod(
   return undefined;
 }
 
-function isReady({ metadata, status }: Pod): boolean {
-  const ready = (status?.conditions ?? []).some(({ type, status: is }) => type === 'Ready' && is === 'True');
-  return ready && metadata.deletionTimestamp === undefined;
+function staysReady(pod: Pod): boolean {
+  return isReady(pod) && pod.metadata.deletionTimestamp === undefined;
 }
 
 function hostOf(status: LoadBalancer | undefined): string | undefined {

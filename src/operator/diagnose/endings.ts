@@ -1,5 +1,5 @@
 /** Pure: replicas that Kubernetes ended, or whose node is gone → who ended them, why, and whether it may come again. */
-import type { Pod } from '../../api/kubernetes.ts';
+import { isReady, type Pod } from '../../api/kubernetes.ts';
 import { REVISION_LABEL } from '../../api/labels.ts';
 import { conditionOf, failed, type Problem, type ReplicaContext, type ReplicaState } from './context.ts';
 import { hostileText, withoutFullStop } from './messages.ts';
@@ -127,10 +127,6 @@ function createdMs({ metadata }: Pod): number {
 
 function revisionOf(pod: Pod | undefined): string | undefined {
   return pod?.metadata.labels?.[REVISION_LABEL];
-}
-
-function isReady(pod: Pod): boolean {
-  return conditionOf(pod, 'Ready')?.status === 'True';
 }
 
 function readySinceMs(pod: Pod): number {

@@ -2,7 +2,7 @@
  * Pure: one pod → what that replica is doing and, if it does not serve, why and what to do. A failure stays reported
  * while Kubernetes tries again (running, back-off, running, ...), so that a steady failure does not flap.
  */
-import type { ContainerStatus, Pod } from '../../api/kubernetes.ts';
+import { isReady, type ContainerStatus, type Pod } from '../../api/kubernetes.ts';
 import { blockedStart, lastEnd, neverStarted, type End } from './container.ts';
 import { conditionOf, failed, starting, type ReplicaContext, type ReplicaState } from './context.ts';
 import { endedByNode, isOver, leaving, nodeLost } from './endings.ts';
@@ -36,7 +36,7 @@ export interface EngineEnd {
 export function diagnoseReplica(pod: Pod, context: ReplicaContext, cause?: EngineCause): ReplicaState {
   if (pod.metadata.deletionTimestamp !== undefined) return leaving(pod);
   if (isOver(pod)) return endedByNode(pod, context);
-  if (conditionOf(pod, 'Ready')?.status === 'True') return { phase: 'ready' };
+  if (isReady(pod)) return { phase: 'ready' };
   return (
     nodeLost(pod) ??
     unscheduled(pod, context) ??
@@ -51,7 +51,7 @@ export function diagnoseReplica(pod: Pod, context: ReplicaContext, cause?: Engin
  */
 export function engineEnd(pod: Pod): EngineEnd | undefined {
   if (pod.metadata.deletionTimestamp !== undefined || isOver(pod)) return undefined;
-  if (conditionOf(pod, 'Ready')?.status === 'True') return undefined;
+  if (isReady(pod)) return undefined;
   const container = status(pod, 'containerStatuses', 'engine');
   const end = container && failedEnd(pod, container);
   if (end === undefined || end.reason === OUT_OF_MEMORY || neverStarted(end)) return undefined;
