@@ -9,6 +9,7 @@ import { NO_PACE, type Pace } from './contradiction.ts';
 import { meanMs, quantileOf } from './latencies.ts';
 import type { ScalingTargets } from './observation.ts';
 import { concurrencyAt, NO_LINE, slowdown, tokenTime, type SlowdownLine, type TokenTime } from './slowdown.ts';
+import { boundedRps, NO_THROUGHPUT, type Throughput } from './throughput.ts';
 
 export interface CapacityModel {
   line: SlowdownLine;
@@ -18,6 +19,8 @@ export interface CapacityModel {
   recentAlone: Counts;
   /** What engines do where no job of batches has a part of it, and whether they still do. */
   pace: Pace;
+  /** What replicas get done while requests queue in them. */
+  throughput: Throughput;
   /** Requests in flight per replica that serves, smoothed over about the time that a request lasts. */
   concurrency: number | undefined;
   /** The same over several times that: where the two differ, latencies tell of another load than now's. */
@@ -43,6 +46,7 @@ export const UNLEARNED: CapacityModel = {
   alone: new Map(),
   recentAlone: new Map(),
   pace: NO_PACE,
+  throughput: NO_THROUGHPUT,
   concurrency: undefined,
   slowConcurrency: undefined,
   steadyMs: 0,
@@ -66,8 +70,10 @@ export interface Capacity {
   lastingRequestsPerSecond: number;
   /** The p95 of a request that is alone, in milliseconds. */
   unloadedP95Ms: number;
-  /** How much of this is learned, 0 to 1; the rest is spec.scaling.targetRps. */
+  /** How much of this is learned of latencies, 0 to 1; the rest is spec.scaling.targetRps. */
   confidence: number;
+  /** The rest is less than targetRps: what replicas get done while requests queue in them bounds it. */
+  isBounded: boolean;
 }
 
 /** What of the requests may be late, over the time that is remembered. */
@@ -86,6 +92,7 @@ const LATE_SHARE = 0.045;
 const MAY_BE_LATE = 0.05;
 /** Beyond this slowdown an engine works at 4/5 of what it can at all, and any burst drowns it. */
 const MOST_SLOWDOWN = 5;
+const MOST_SHARE = 1 - 1 / MOST_SLOWDOWN;
 /** A target closer to the unloaded p95 than this cannot be bought with replicas. */
 const LEAST_SLOWDOWN = 1.1;
 /** Where the target is below the unloaded p95, replicas are not bought for it: at a fifth below, requests may take twice. */
@@ -112,9 +119,10 @@ export function capacityOf(model: CapacityModel, targets: ScalingTargets): Capac
   const most = Math.max(4, BEYOND_SEEN * model.seenConcurrency);
   const concurrencyOf = (late: number): number =>
     Math.max(LEAST_CONCURRENCY, Math.min(most, concurrencyFor(model, time, targets, late)));
+  const assumed = assumedRps(model, targets);
   const rateAt = (concurrency: number): number => {
     const learned = (concurrency * 1000) / (mean * slowdown(time, concurrency));
-    return Math.exp(confidence * Math.log(learned) + (1 - confidence) * Math.log(targets.targetRps));
+    return Math.exp(confidence * Math.log(learned) + (1 - confidence) * Math.log(assumed));
   };
   const allowed = allowedLate(model);
   const concurrency = concurrencyOf(allowed);
@@ -125,19 +133,26 @@ export function capacityOf(model: CapacityModel, targets: ScalingTargets): Capac
     lastingRequestsPerSecond: allowed > LATE_SHARE ? rateAt(concurrencyOf(LATE_SHARE)) : requestsPerSecond,
     unloadedP95Ms,
     confidence,
+    isBounded: assumed < targets.targetRps,
   };
 }
 
-/** Returns what the spec says a replica can do, until something is learned. */
-export function assumedCapacity({ targetRps, targetLatencyMs }: ScalingTargets): Capacity {
+/** Returns what a replica is taken for until its latencies are known. */
+export function assumedCapacity(model: CapacityModel, targets: ScalingTargets): Capacity {
+  const assumed = assumedRps(model, targets);
   return {
     // By Little's law, where requests take half of what they may.
-    concurrency: Math.max(1, (targetRps * targetLatencyMs) / 2 / 1000),
-    requestsPerSecond: targetRps,
-    lastingRequestsPerSecond: targetRps,
+    concurrency: Math.max(1, (assumed * targets.targetLatencyMs) / 2 / 1000),
+    requestsPerSecond: assumed,
+    lastingRequestsPerSecond: assumed,
     unloadedP95Ms: 0,
     confidence: 0,
+    isBounded: assumed < targets.targetRps,
   };
+}
+
+function assumedRps({ throughput }: CapacityModel, { targetRps }: ScalingTargets): number {
+  return boundedRps(throughput, targetRps, MOST_SHARE);
 }
 
 /** Returns at which concurrency the share `allowed` of the requests is late. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { TARGETS, World } from '../../test/support/scaler-world.ts';
-import { bucketOf } from '../channel/histogram.ts';
+import { bucketOf, total } from '../channel/histogram.ts';
 import { decide, learnedFrom } from './decide.ts';
 import { TICK_MS, type Observation } from './observation.ts';
 
@@ -295,6 +295,21 @@ test('says what it saw, and what limits it', () => {
   const calm = new World({}, 1);
   expect(calm.run(5, 12).message).toMatch(
     /^1 → \d: \d+(\.\d+)? requests\/s, of which a replica serves 5 within 5 s, as targetRps says\.$/,
+  );
+});
+
+test('says that it goes by what replicas get done in a queue, where that is less than targetRps', () => {
+  const world = new World({ targetRps: 100 }, 1);
+  world.seats = 20;
+  let inFlight = 0;
+  // Of 150 that come in a tick some 70 are answered.
+  const piling = (observation: Observation): Observation => {
+    if (observation.traffic === undefined) return observation;
+    inFlight += observation.traffic.arrivals - total(observation.traffic.latency);
+    return { ...observation, traffic: { ...observation.traffic, inFlight } };
+  };
+  expect(world.run(45, 30, piling).message).toMatch(
+    /^4 replicas: 30 requests\/s, of which a replica serves \d+ within 5 s, by what it gets done while requests queue in it\.$/,
   );
 });
 

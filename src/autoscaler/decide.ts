@@ -121,7 +121,7 @@ export function decide(
   }
   const state = observe(before, traffic, observation, targets, nowMs);
   const learned = capacityOf(state.capacity, targets);
-  const capacity = learned ?? assumedCapacity(targets);
+  const capacity = learned ?? assumedCapacity(state.capacity, targets);
   const leadMs = (state.loadTimeMs ?? UNKNOWN_LOAD_MS) + TICK_MS;
   const trust = trustAt(state.trust, nowMs);
   const lastingRequestsPerSecond = trust * capacity.lastingRequestsPerSecond;

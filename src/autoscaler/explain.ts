@@ -106,9 +106,13 @@ function load({ isClose, batchReplicas, demand, capacity, targets }: Explained):
   if (batchReplicas !== undefined) return `batches need ${counted(batchReplicas, 'replica')} to be done in time`;
   const rate = rounded(demand?.requestsPerSecond ?? 0);
   if (capacity === undefined) return `${rate} requests/s`;
-  const source = capacity.confidence < LEARNED ? 'as targetRps says' : 'as was learned';
   const served = isClose ? capacity.lastingRequestsPerSecond : capacity.requestsPerSecond;
-  return `${rate} requests/s, of which a replica serves ${rounded(served)} within ${exactly(targets.targetLatencyMs)}, ${source}`;
+  return `${rate} requests/s, of which a replica serves ${rounded(served)} within ${exactly(targets.targetLatencyMs)}, ${source(capacity)}`;
+}
+
+function source({ confidence, isBounded }: Capacity): string {
+  if (confidence >= LEARNED) return 'as was learned';
+  return isBounded ? 'by what it gets done while requests queue in it' : 'as targetRps says';
 }
 
 function seconds(milliseconds: number): string {

@@ -13,6 +13,7 @@ import { halved } from './fading.ts';
 import { countAbove, dividedBy, meanMs, quantileOf, scaled, upTo } from './latencies.ts';
 import { onlineShare, type EngineSample, type ScalingTargets, type TrafficSample } from './observation.ts';
 import { addSample, forget, slowdown, tokenTime, type SlowdownLine } from './slowdown.ts';
+import { addToThroughput } from './throughput.ts';
 
 /** Half of what was learned is forgotten after so long, in milliseconds of traffic. */
 const LINE_HALF_LIFE_MS = 60 * 60_000;
@@ -31,6 +32,7 @@ export function learn(
   const { intervalMs } = traffic;
   if (intervalMs <= 0) return model;
   const next = learnBudget({ ...model }, traffic, targets);
+  next.throughput = addToThroughput(model.throughput, traffic, ready);
   if (ready === 0) return rested(next);
   const lasts = Math.max(10_000, meanMs(model.alone) ?? 0);
   // What slows requests down is all that runs beside them, also what is of batches.

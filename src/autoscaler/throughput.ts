@@ -1,0 +1,60 @@
+/**
+ * Pure: what replicas get done while requests queue in all of their engines. It is the most that they can, so that what one
+ * serves within the latency target is less, whatever spec.scaling.targetRps says.
+ */
+import { halved } from './fading.ts';
+import { onlineShare, type EngineSample, type TrafficSample } from './observation.ts';
+
+export interface Throughput {
+  /** Requests in flight after the last sample. */
+  inFlight: number;
+  /** Requests that left since all engines have had a queue without a break, and how long that is. */
+  leftSinceQueued: number;
+  queuedMs: number;
+  /** Of that time, without its beginning: requests that left, and seconds times replicas, newer ones weighing more. */
+  left: number;
+  replicaSeconds: number;
+}
+
+export const NO_THROUGHPUT: Throughput = { inFlight: 0, leftSinceQueued: 0, queuedMs: 0, left: 0, replicaSeconds: 0 };
+
+/** Half of it is forgotten after so long, in milliseconds of traffic. */
+const HALF_LIFE_MS = 30 * 60_000;
+/** An engine queues where so many requests wait for each that it works on: chunked prefill makes a short wait routine. */
+const QUEUE = 0.25;
+/** A burst that is gone by then has no queue. */
+const LEAST_QUEUED_MS = 30_000;
+/** So many requests weigh as much as what targetRps says. */
+const PRIOR_REQUESTS = 5;
+
+/** Returns the throughput after one sample, of `ready` replicas that served meanwhile. */
+export function addToThroughput(before: Throughput, traffic: TrafficSample, ready: number): Throughput {
+  const { intervalMs, engines, inFlight, arrivals } = traffic;
+  const fade = halved(intervalMs, HALF_LIFE_MS);
+  const after = { ...NO_THROUGHPUT, inFlight, left: before.left * fade, replicaSeconds: before.replicaSeconds * fade };
+  if (ready === 0 || engines.length < ready || !engines.every(isQueueing)) return after;
+  // Also those that failed, or whose clients went: with few that complete, a replica would seem to do next to nothing.
+  const left = Math.max(0, before.inFlight + arrivals - inFlight);
+  after.leftSinceQueued = before.leftSinceQueued + left;
+  after.queuedMs = before.queuedMs + intervalMs;
+  const running = engines.reduce((sum, engine) => sum + engine.running, 0);
+  // An engine that has just been filled completes nothing for as long as a request takes it.
+  if (before.queuedMs < LEAST_QUEUED_MS || before.leftSinceQueued < running) return after;
+  after.left += left;
+  after.replicaSeconds += (ready * intervalMs) / 1000;
+  return after;
+}
+
+/** Whether more wait than an engine can take in, all of them of clients. One that makes no token hangs. */
+function isQueueing(engine: EngineSample): boolean {
+  const { running, waiting, generatedTokens } = engine;
+  return generatedTokens > 0 && waiting > QUEUE * running && onlineShare(engine) === 1;
+}
+
+/**
+ * Returns the requests a second that a replica is taken for before its latencies are known: `targetRps`, or less where
+ * `share` of the most that it gets done is less.
+ */
+export function boundedRps({ left, replicaSeconds }: Throughput, targetRps: number, share: number): number {
+  return Math.min(targetRps, (share * left + PRIOR_REQUESTS) / (replicaSeconds + PRIOR_REQUESTS / targetRps));
+}
