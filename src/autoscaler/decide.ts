@@ -33,6 +33,8 @@ import { addDecision, FULL_TRUST, trustAt, type Trust } from './trust.ts';
 export interface ScalerState {
   capacityKey: string;
   capacity: CapacityModel;
+  /** With this decision, all that had been learned was. */
+  hasForgotten: boolean;
   arrivals: ArrivalHistory;
   scatter: Scatter;
   latencies: readonly LatencySlot[];
@@ -73,6 +75,7 @@ export function initialState(targets: ScalingTargets, current: number, known: Le
   return {
     capacityKey: targets.capacityKey,
     capacity: { ...restoredModel(learned), ...budget },
+    hasForgotten: false,
     arrivals: [],
     scatter: POISSON,
     latencies: [],
@@ -109,6 +112,7 @@ export function decide(
     // No data is no reason to go down, nor is what was recommended before it.
     const state = {
       ...before,
+      hasForgotten: false,
       recommendations: recommendations(before, replicas.current, targets, nowMs),
       // Nor does anybody know that there was no work.
       busyAtMs: nowMs,
@@ -207,7 +211,7 @@ function remember(
   const lasting = Math.min(targets.maxReplicas, Math.max(settled, latency, saturation, batch));
   const isGap = nowMs - before.lastMs > GAP_MS || nowMs < before.lastMs;
   // What is there stays for a window, where nobody knows what asked for it.
-  const isNew = isGap || wasForgotten(before.capacity, state.capacity);
+  const isNew = isGap || state.hasForgotten;
   state.recommendations = recommendations(before, isNew ? Math.max(lasting, current) : lasting, targets, nowMs);
 }
 
@@ -234,11 +238,12 @@ function observe(
   const isGap = wentBack || nowMs - before.lastMs > GAP_MS;
   const isBusy = isGap || traffic.inFlight > 0 || traffic.arrivals > 0 || batchReplicas > 0;
   const capacity = learn(isSame ? before.capacity : UNLEARNED, traffic, replicas.ready, targets);
-  const isForgotten = wasForgotten(before.capacity, capacity);
+  const hasForgotten = wasForgotten(before.capacity, capacity);
   return {
     ...before,
     capacityKey: targets.capacityKey,
     capacity,
+    hasForgotten,
     arrivals: addArrivals(wentBack ? [] : before.arrivals, slot),
     scatter: addScatter(before.scatter, slot),
     latencies: addLatencies(isMore || wentBack ? [] : before.latencies, { endMs: nowMs, latency: traffic.latency }),
@@ -248,7 +253,7 @@ function observe(
     waiting: smoothedWaiting(before.waiting, traffic),
     // What other replicas made late, or by another target, tells nothing of these.
     ...(isSame && before.capacity.targetLatencyMs === targets.targetLatencyMs
-      ? { missed: isForgotten ? ofOthers(before.missed) : before.missed, trust: before.trust }
+      ? { missed: hasForgotten ? ofOthers(before.missed) : before.missed, trust: before.trust }
       : { missed: NOTHING_MISSED, trust: FULL_TRUST }),
     loadTimeMs: replicas.startTimesMs.reduce<number | undefined>(
       (known, ms) => (known === undefined ? ms : known + LOAD_SHARE * (ms - known)),

@@ -3,7 +3,7 @@ import { TARGETS, World } from '../../test/support/scaler-world.ts';
 import { after, engineAt, MINUTE_MS, minuteWith } from '../../test/support/taught-minutes.ts';
 import { bucketOf } from '../channel/histogram.ts';
 import { capacityOf } from './capacity.ts';
-import { learn, wasForgotten } from './learning.ts';
+import { learn } from './learning.ts';
 import type { Observation } from './observation.ts';
 
 /** What engines do of batches beside their clients' requests: half of it, at an eighth of the pace. */
@@ -22,9 +22,8 @@ function withBatches({ traffic, replicas }: Observation): Observation {
 function forgettingsOf(world: World, seconds: number, rps: number, change?: typeof withBatches): number[] {
   const forgotten: number[] = [];
   for (let passed = 0; passed < seconds; passed += 5) {
-    const before = world.state.capacity;
     world.run(5, rps, change);
-    if (wasForgotten(before, world.state.capacity)) forgotten.push(passed);
+    if (world.state.hasForgotten) forgotten.push(passed);
   }
   return forgotten;
 }

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals';
 import { MemoryLogger } from '../../test/support/kube.ts';
 import { inferenceDeployment } from '../../test/support/resources.ts';
 import type { InferenceDeployment, InferenceDeploymentSpec } from '../api/generated/inference-deployment.ts';
+import { bucketOf } from '../channel/histogram.ts';
 import type { LiveCount } from './live-count.ts';
 import { TICK_MS, type ReplicaCounts, type TrafficSample } from './observation.ts';
 import { Scaler } from './scaler.ts';
@@ -20,6 +21,7 @@ let looks: number;
 let passes: number;
 let silentMs: number;
 let batchReplicas: number;
+let logger: MemoryLogger;
 let scaler: Scaler;
 
 function arrivals(perSecond: number, more: Partial<TrafficSample> = {}): TrafficSample {
@@ -59,7 +61,7 @@ function create(): Scaler {
       passes += 1;
     },
     now: () => now,
-    logger: new MemoryLogger(),
+    logger,
   });
 }
 
@@ -81,7 +83,12 @@ function count(): number {
   return scaler.standing(resource ?? become({}), live()).replicas;
 }
 
+function forgettings(): unknown[] {
+  return logger.lines.filter(({ message }) => message.includes('is forgotten'));
+}
+
 beforeEach(() => {
+  logger = new MemoryLogger();
   now = 1_000_000;
   active = [];
   looks = 0;
@@ -228,6 +235,20 @@ test('what was learned is told at most once a minute', () => {
   expect(scaler.learned(resource ?? become({}))?.loadSeconds).toBeGreaterThan(200);
 });
 
+test('that what was learned is forgotten is logged once', () => {
+  become({ model: { id: 'org/one' } });
+  active = [UID];
+  replicas = serving(1);
+  traffic = arrivals(4, { latency: new Map([[bucketOf(1_000), 20]]) });
+  for (let time = 0; time < 30; time += 1) tick();
+  expect(forgettings()).toEqual([]);
+  become({ model: { id: 'org/other' } });
+  for (let time = 0; time < 30; time += 1) tick();
+  expect(forgettings()).toEqual([
+    expect.objectContaining({ level: 'info', fields: { namespace: 'team-a', name: 'chat' } }),
+  ]);
+});
+
 test('one that has gone is forgotten', () => {
   active = [UID];
   resource = undefined;
@@ -239,7 +260,6 @@ test('one that has gone is forgotten', () => {
 });
 
 test('what goes wrong with one deployment is logged and leaves the others alone', () => {
-  const logger = new MemoryLogger();
   const looked: string[] = [];
   scaler = new Scaler({
     active: () => ['a', 'b'],
@@ -256,6 +276,9 @@ test('what goes wrong with one deployment is logged and leaves the others alone'
   });
   scaler.tick();
   expect(looked).toEqual(['a', 'b']);
+  expect(logger.lines.map(({ level, fields }) => [level, fields])).toEqual(
+    looked.map((uid) => ['error', { uid, error: expect.stringContaining('broken') }]),
+  );
 });
 
 test('deployments at rest are told once that a gateway is silent, and once that it is heard again', () => {

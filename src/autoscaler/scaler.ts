@@ -161,6 +161,7 @@ export class Scaler {
     this.#entries.set(uid, entry);
     const before = entry.standing;
     const decision = this.#ask(entry, uid, sight.observation, targets, nowMs);
+    if (entry.state.hasForgotten) this.#logForgotten(sight.resource);
     if (entry.standing.replicas !== before.replicas) this.#log(sight.resource, before, entry.standing, decision);
     const learning = learn(entry, targets, nowMs);
     if (entry.standing !== before || learning === 'told') onChange(sight.resource);
@@ -196,6 +197,13 @@ export class Scaler {
     const { message, reason } = to;
     const fields = { namespace, name, from: from.replicas, to: to.replicas, reason, candidates: by.candidates };
     this.#options.logger.info(fields, message);
+  }
+
+  #logForgotten({ metadata: { namespace, name } }: InferenceDeployment): void {
+    this.#options.logger.info(
+      { namespace, name },
+      'what was learned of a replica is forgotten: the requests, or what serves them, have become others',
+    );
   }
 }
 
