@@ -135,6 +135,18 @@ export function isRollingOut({ status }: Deployment): boolean {
 }
 
 /**
+ * Returns the pod-template-hash of the deployment's template, as its condition Progressing names the ReplicaSet of it;
+ * undefined where that tells of another spec, or of none. Kubernetes says it nowhere else on the Deployment.
+ */
+export function templateHash(deployment: Deployment): string | undefined {
+  if (!isObserved(deployment)) return undefined;
+  const { metadata, status } = deployment;
+  const said = status?.conditions?.find(({ type }) => type === 'Progressing')?.message ?? '';
+  const [, hash] = new RegExp(`"${metadata.name}-([a-z0-9]+)"`).exec(said) ?? [];
+  return hash;
+}
+
+/**
  * Returns whether the last rollout was completed and something serves, or nothing is to. More replicas than that may still
  * be on their way: a deployment that scales up has settled.
  */

@@ -28,7 +28,7 @@ export function replicaCounts(
   const current = deployment?.spec.replicas ?? 0;
   const staying = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && !isOver(pod));
   // Each that takes the place of one that outgrew what it has looks well until it does the same.
-  const outgrows = outgrown(pods, context) !== undefined;
+  const outgrows = outgrown(pods, deployment, context) !== undefined;
   const standings = staying.map((pod): Standing => {
     const standing = standingOf(diagnoseReplica(pod, context), markedAtMs(pod) !== undefined);
     return standing === 'pending' && outgrows ? 'Failing' : standing;

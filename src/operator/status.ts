@@ -66,12 +66,7 @@ export function computeStatus(input: StatusInput, now: Date): InferenceDeploymen
   const cost = shownCost(observation.profile, observation.pods, input.perMillionTokens);
   const update = input.plan.template?.update;
   return {
-    conditions: conditions(
-      { ...input, decision },
-      states,
-      replicaProblems(pods, states, observation.pods, context),
-      now,
-    ),
+    conditions: conditions({ ...input, decision }, states, replicaProblems(pods, states, observation, context), now),
     observedGeneration: observation.resource.metadata.generation ?? 0,
     endpoint: {
       ...(gatewayUrl !== undefined && { baseUrl: gatewayUrl }),
@@ -108,14 +103,15 @@ function shownModel({ observation, plan, downloadedPercent }: StatusInput): Pick
 function replicaProblems(
   pods: readonly Pod[],
   states: readonly ReplicaState[],
-  all: readonly Pod[],
+  { pods: all, children: { deployment } }: Pick<Observation, 'pods' | 'children'>,
   context: ReplicaContext,
 ): Problem[] {
-  const staying = ofNewestRevision(pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined));
+  const stay = pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  const staying = ofNewestRevision(stay, deployment);
   const problems = pods.map((pod, index) =>
     pod.metadata.deletionTimestamp !== undefined || staying.includes(pod) ? states[index]?.problem : undefined,
   );
-  return [...problems, outgrown(all, context)].filter((problem) => problem !== undefined);
+  return [...problems, outgrown(all, deployment, context)].filter((problem) => problem !== undefined);
 }
 
 function conditions(

@@ -10,6 +10,7 @@ import {
   deployments,
   hardwareProfiles,
   inferenceDeployments,
+  pods,
 } from '../../src/api/resources.ts';
 import type { KubeClient } from '../../src/kube/client.ts';
 import type { FaultProxy, RecordedRequest } from '../faults/proxy.ts';
@@ -257,6 +258,30 @@ describe('what runs', () => {
     await readyReason(client, namespace, 'ImagePullFailed', 'stillborn');
     await editProfile({ image: OLD });
     await readyReason(client, namespace, 'Serving', 'stillborn');
+  }, 60_000);
+
+  test('hides no failure of what is to replace it where a replica of it is made again', async () => {
+    await serve('drained');
+    servesOnly(OLD);
+    await editProfile({ image: NEW });
+    await edit('drained', { restartedAt: '2026-10-01T00:00:00Z' });
+    const failing = { status: 'False', reason: 'ImagePullFailed' };
+    const progressing = async (): Promise<unknown> => {
+      const { status } = await readyReason(client, namespace, 'Serving', 'drained');
+      return status?.conditions?.find(({ type }) => type === 'Progressing');
+    };
+    await eventually(async () => expect(await progressing()).toMatchObject(failing));
+    const replicas = await client.list(pods, { namespace, labelSelector: 'infer.dev/deployment=drained' });
+    const served = replicas.items.filter((pod) => podImage(pod) === OLD);
+    expect(served).toHaveLength(1);
+    await Promise.all(served.map(async ({ metadata }) => await client.delete(pods, metadata)));
+    await eventually(async () => {
+      const { status } = await readyReason(client, namespace, 'Serving', 'drained');
+      const ready = status?.replicas?.pods?.filter(({ readiness }) => readiness === 'Ready') ?? [];
+      expect(ready).toHaveLength(1);
+      expect(ready[0]?.name).not.toBe(served[0]?.metadata.name);
+    });
+    expect(await progressing()).toMatchObject(failing);
   }, 60_000);
 
   test('is kept again when its revision was deleted, and does not roll', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { readyPod, replicaPod } from '../../../test/support/resources.ts';
-import type { Pod } from '../../api/kubernetes.ts';
+import type { Deployment, Pod } from '../../api/kubernetes.ts';
 import type { ReplicaContext } from './context.ts';
 import { endedByNode, leaving, ofNewestRevision, outgrown } from './endings.ts';
 
@@ -109,13 +109,13 @@ describe('outgrown', () => {
   const successor = made(replicaPod({ state: { running: {} } }), 11);
 
   test('tells of the limit while the next replica loads, since it will end in the same way', () => {
-    expect(outgrown([evicted, successor], context)?.reason).toBe('DiskFull');
+    expect(outgrown([evicted, successor], undefined, context)?.reason).toBe('DiskFull');
   });
 
   test('tells of an end of which Kubernetes does not tell why, too, and of the last one', () => {
     const ended = made(replicaPod({ state: { terminated: { exitCode: 0 } } }, { phase: 'Succeeded' }), 9);
-    expect(outgrown([ended, successor], context)?.reason).toBe('EndedByNode');
-    expect(outgrown([evicted, ended, successor], context)?.reason).toBe('DiskFull');
+    expect(outgrown([ended, successor], undefined, context)?.reason).toBe('EndedByNode');
+    expect(outgrown([evicted, ended, successor], undefined, context)?.reason).toBe('DiskFull');
   });
 
   test('tells of one that ended after another replica had become ready', () => {
@@ -124,11 +124,13 @@ describe('outgrown', () => {
       ...evicted.status,
       containerStatuses: [{ name: 'engine', ready: false, restartCount: 0, state: { terminated } }],
     };
-    expect(outgrown([{ ...evicted, status }, successor, made(readySince(12), 10)], context)?.reason).toBe('DiskFull');
+    expect(outgrown([{ ...evicted, status }, successor, made(readySince(12), 10)], undefined, context)?.reason).toBe(
+      'DiskFull',
+    );
   });
 
   test('tells of it also where another replica has served since before', () => {
-    expect(outgrown([evicted, successor, made(readySince(9), 1)], context)?.reason).toBe('DiskFull');
+    expect(outgrown([evicted, successor, made(readySince(9), 1)], undefined, context)?.reason).toBe('DiskFull');
   });
 
   test.each([
@@ -136,18 +138,46 @@ describe('outgrown', () => {
     ['a newer revision is on its way', [evicted, successor, made(replicaPod({}), 12, 'b')]],
     ['the node was short of memory for once', [made(over('Evicted', 'low on memory'), 10), successor]],
   ])('tells nothing where %s', (_sentence, pods) => {
-    expect(outgrown(pods, context)).toBeUndefined();
+    expect(outgrown(pods, undefined, context)).toBeUndefined();
   });
 });
 
 test('the newest revision is that of the pod that was made last', () => {
   const [old, next] = [made(replicaPod({}), 1, 'a'), made(replicaPod({}), 2, 'b')];
-  expect(ofNewestRevision([old, next])).toEqual([next]);
-  expect(ofNewestRevision([])).toEqual([]);
+  expect(ofNewestRevision([old, next], undefined)).toEqual([next]);
+  expect(ofNewestRevision([], undefined)).toEqual([]);
 });
 
 test('of two revisions that were made within one second, the newest is the one that does not serve', () => {
   const [old, next] = [made(readySince(1), 1, 'a'), made(replicaPod({}), 1, 'b')];
-  expect(ofNewestRevision([old, next])).toEqual([next]);
-  expect(ofNewestRevision([next, old])).toEqual([next]);
+  expect(ofNewestRevision([old, next], undefined)).toEqual([next]);
+  expect(ofNewestRevision([next, old], undefined)).toEqual([next]);
+});
+
+/** A Deployment of which Kubernetes says this about its ReplicaSet, of the first or of the second change of it. */
+function rollingOut(message: string, observedGeneration = 2): Deployment {
+  const status = { observedGeneration, conditions: [{ type: 'Progressing', status: 'True', message }] };
+  return { metadata: { name: 'infer-chat', generation: 2 }, status } as Deployment;
+}
+
+describe('a replica of the old revision that was made again', () => {
+  const [failing, again] = [made(replicaPod({}), 2, '7d4b9c'), made(readySince(5), 4, '5f47dd')];
+
+  test.each([
+    'Created new replica set "infer-chat-7d4b9c"',
+    'Found new replica set "infer-chat-7d4b9c"',
+    'ReplicaSet "infer-chat-7d4b9c" is progressing.',
+    'ReplicaSet "infer-chat-7d4b9c" has timed out progressing.',
+    'ReplicaSet "infer-chat-7d4b9c" has successfully progressed.',
+  ])('is not of the newest, as Kubernetes says: %s', (message) => {
+    expect(ofNewestRevision([failing, again], rollingOut(message))).toEqual([failing]);
+  });
+
+  test.each([
+    ['Kubernetes has yet to see the change', rollingOut('ReplicaSet "infer-chat-7d4b9c" is progressing.', 1)],
+    ['it says another thing', rollingOut('Deployment "infer-chat" is progressing.')],
+    ['none of its replicas is there', rollingOut('ReplicaSet "infer-chat-844c58" is progressing.')],
+  ])('is taken for it by its age where %s', (_sentence, deployment) => {
+    expect(ofNewestRevision([failing, again], deployment)).toEqual([again]);
+  });
 });

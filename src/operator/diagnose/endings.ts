@@ -1,5 +1,5 @@
 /** Pure: replicas that Kubernetes ended, or whose node is gone → who ended them, why, and whether it may come again. */
-import { isReady, type Pod } from '../../api/kubernetes.ts';
+import { isReady, templateHash, type Deployment, type Pod } from '../../api/kubernetes.ts';
 import { REVISION_LABEL } from '../../api/labels.ts';
 import { conditionOf, failed, type Problem, type ReplicaContext, type ReplicaState } from './context.ts';
 import { hostileText, withoutFullStop } from './messages.ts';
@@ -99,8 +99,13 @@ function comesAgain({ status }: Pod, { problem }: ReplicaState): boolean {
  * Returns the problem of the last replica of the newest revision among `pods` that outgrew its limits, unless one has
  * become ready since: its successor loads for a while and then ends in the same way.
  */
-export function outgrown(pods: readonly Pod[], context: ReplicaContext): Problem | undefined {
-  const current = ofNewestRevision(pods.filter((pod) => !isOver(pod)));
+export function outgrown(
+  pods: readonly Pod[],
+  deployment: Deployment | undefined,
+  context: ReplicaContext,
+): Problem | undefined {
+  const live = pods.filter((pod) => !isOver(pod));
+  const current = ofNewestRevision(live, deployment);
   const revision = revisionOf(current[0]);
   const readySince = Math.max(0, ...current.map(readySinceMs));
   const told = pods
@@ -115,7 +120,11 @@ export function outgrown(pods: readonly Pod[], context: ReplicaContext): Problem
  * Returns those of the live `pods` that are of the newest revision: the failures of the one before are what the change
  * was to mend.
  */
-export function ofNewestRevision(pods: readonly Pod[]): Pod[] {
+export function ofNewestRevision(pods: readonly Pod[], deployment: Deployment | undefined): Pod[] {
+  const hash = deployment && templateHash(deployment);
+  const current = pods.filter((pod) => hash !== undefined && revisionOf(pod) === hash);
+  // A pod of the old revision whose node was drained is made again, and younger than those that fail.
+  if (current.length > 0) return current;
   // Kubernetes keeps whole seconds: of two that were made within one, the old revision is the one that serves, if any does.
   const newest = pods.toSorted((a, b) => createdMs(b) - createdMs(a) || Number(isReady(a)) - Number(isReady(b)))[0];
   return pods.filter((pod) => revisionOf(pod) === revisionOf(newest));

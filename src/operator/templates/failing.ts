@@ -20,7 +20,7 @@ export function hasFailed(deployment: Deployment | undefined, pods: readonly Pod
   const live = pods.filter((pod) => !isOver(pod));
   if (!live.every((pod) => isLost(pod, diagnoseReplica(pod, context)))) return false;
   // What is left of another template tells nothing of this one, and may hold the room that it waits for.
-  const isAlone = ofNewestRevision(live).length === live.length;
+  const isAlone = ofNewestRevision(live, deployment).length === live.length;
   if ((deployment.status?.updatedReplicas ?? 0) > 0) return live.length > 0 && isAlone;
   return live.length === 0 && podsRefused(deployment, context) !== undefined;
 }
