@@ -78,10 +78,42 @@ test('a queue of half a minute is a burst, and one that was interrupted another 
   expect(rpsOf(ticks(7, {}, calm), 10)).toBeLessThan(10);
 });
 
-test('while engines fill, nothing leaves, which is no bound', () => {
-  const filled = ticks(60, { served: 0 });
-  expect(rpsOf(filled, 10)).toBe(10);
-  expect(rpsOf(ticks(60, {}, filled), 10)).toBeCloseTo(SERVED, 1);
+test('nothing leaves before the first are done, which is no bound', () => {
+  expect(rpsOf(ticks(60, { served: 0 }), 10)).toBe(10);
+});
+
+test('requests that end in waves bound no lower between two of them', () => {
+  // All 20 of each replica end after 100 s.
+  const wave = READY * QUEUEING.running;
+  let throughput = ticks(1);
+  for (let tick = 1; tick <= 120; tick++) {
+    const inFlight = throughput.inFlight + 50 - (tick % 20 === 0 ? wave : 0);
+    const traffic = minuteWith({ intervalMs: TICK_MS, arrivals: 50, inFlight, engines: [QUEUEING, QUEUEING] });
+    throughput = addToThroughput(throughput, traffic, READY);
+    expect(rpsOf(throughput, 10)).toBeGreaterThanOrEqual(QUEUEING.running / 100);
+  }
+  expect(rpsOf(throughput, 10)).toBeLessThan(0.3);
+});
+
+test('those that were there before anybody counted are nothing that came', () => {
+  const begun = minuteWith({ intervalMs: TICK_MS, arrivals: 50, inFlight: 5_000, engines: [QUEUEING, QUEUEING] });
+  expect(rpsOf(ticks(60, {}, addToThroughput(NO_THROUGHPUT, begun, READY)), 10)).toBeCloseTo(SERVED, 1);
+});
+
+test('who gives up where nothing serves was not served', () => {
+  const was = ticks(60);
+  expect(ticks(60, { engines: [], ready: 0, served: RPS }, was).left).toBeLessThan(was.left);
+});
+
+test('a gateway that is not heard of for a moment changes nothing', () => {
+  let throughput = ticks(1);
+  for (let tick = 1; tick <= 120; tick++) {
+    // Half of the requests are its.
+    const inFlight = tick % 12 === 6 ? 150 : 300;
+    const traffic = minuteWith({ intervalMs: TICK_MS, arrivals: 20, inFlight, engines: [QUEUEING, QUEUEING] });
+    throughput = addToThroughput(throughput, traffic, READY);
+  }
+  expect(rpsOf(throughput, 10)).toBeCloseTo(SERVED, 0);
 });
 
 test('half of it is forgotten in half an hour', () => {

@@ -8,15 +8,24 @@ import { onlineShare, type EngineSample, type TrafficSample } from './observatio
 export interface Throughput {
   /** Requests in flight after the last sample. */
   inFlight: number;
-  /** Requests that left since all engines have had a queue without a break, and how long that is. */
-  leftSinceQueued: number;
+  /** For how long all engines have had a queue without a break. */
   queuedMs: number;
-  /** Of that time, without its beginning: requests that left, and seconds times replicas, newer ones weighing more. */
+  /** Requests that left since then, or since the engines' requests had last all been replaced, and seconds times replicas. */
+  turnLeft: number;
+  turnSeconds: number;
+  /** The same of all such turns, newer ones weighing more. */
   left: number;
   replicaSeconds: number;
 }
 
-export const NO_THROUGHPUT: Throughput = { inFlight: 0, leftSinceQueued: 0, queuedMs: 0, left: 0, replicaSeconds: 0 };
+export const NO_THROUGHPUT: Throughput = {
+  inFlight: 0,
+  queuedMs: 0,
+  turnLeft: 0,
+  turnSeconds: 0,
+  left: 0,
+  replicaSeconds: 0,
+};
 
 /** Half of it is forgotten after so long, in milliseconds of traffic. */
 const HALF_LIFE_MS = 30 * 60_000;
@@ -33,16 +42,18 @@ export function addToThroughput(before: Throughput, traffic: TrafficSample, read
   const fade = halved(intervalMs, HALF_LIFE_MS);
   const after = { ...NO_THROUGHPUT, inFlight, left: before.left * fade, replicaSeconds: before.replicaSeconds * fade };
   if (ready === 0 || engines.length < ready || !engines.every(isQueueing)) return after;
-  // Also those that failed, or whose clients went: with few that complete, a replica would seem to do next to nothing.
-  const left = Math.max(0, before.inFlight + arrivals - inFlight);
-  after.leftSinceQueued = before.leftSinceQueued + left;
   after.queuedMs = before.queuedMs + intervalMs;
+  // With what it begins is known now.
+  if (before.queuedMs === 0) return after;
+  // Also those that failed, or whose clients went: with few that complete, a replica would seem to do next to nothing.
+  after.turnLeft = before.turnLeft + before.inFlight + arrivals - inFlight;
+  after.turnSeconds = before.turnSeconds + (ready * intervalMs) / 1000;
   const running = engines.reduce((sum, engine) => sum + engine.running, 0);
-  // An engine that has just been filled completes nothing for as long as a request takes it.
-  if (before.queuedMs < LEAST_QUEUED_MS || before.leftSinceQueued < running) return after;
-  after.left += left;
-  after.replicaSeconds += (ready * intervalMs) / 1000;
-  return after;
+  // Those that began together end together, and between two such waves nothing leaves: whole turns alone say how many do.
+  if (after.turnLeft < running || after.queuedMs <= LEAST_QUEUED_MS) return after;
+  after.left += after.turnLeft;
+  after.replicaSeconds += after.turnSeconds;
+  return { ...after, turnLeft: 0, turnSeconds: 0 };
 }
 
 /** Whether more wait than an engine can take in, all of them of clients. One that makes no token hangs. */
