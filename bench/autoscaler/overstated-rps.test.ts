@@ -20,7 +20,7 @@ function cellOf(load: Load, targetLatencyMs: number, targetRps: number): Cell {
 const LONG_PROMPTS = { rps: 5, promptTokens: 8_000, outputTokens: 200 };
 const LONG_ANSWERS = { rps: 8, promptTokens: 1_000, outputTokens: 1_500 };
 
-/** With a targetRps that is right they need 8 to 10 replicas. Two are there, and others take two minutes. */
+/** With a targetRps that is right they need 8 replicas. Two are there, and others take two minutes. */
 test.each<[string, number, Load, number]>([
   ['long prompts', 5, LONG_PROMPTS, 15_000],
   ['long prompts', 10, LONG_PROMPTS, 15_000],

@@ -135,14 +135,16 @@ export function isRollingOut({ status }: Deployment): boolean {
 }
 
 /**
- * Returns the pod-template-hash of the deployment's template, as its condition Progressing names the ReplicaSet of it;
- * undefined where that tells of another spec, or of none. Kubernetes says it nowhere else on the Deployment.
+ * Returns the pod-template-hash of the template that is rolled out, as the Deployment's condition Progressing names its
+ * ReplicaSet; undefined where none is, or where it tells of another. Kubernetes says it nowhere else on the Deployment.
  */
-export function templateHash(deployment: Deployment): string | undefined {
-  if (!isObserved(deployment)) return undefined;
+export function hashRolledOut(deployment: Deployment): string | undefined {
+  if (!isObserved(deployment) || !isRollingOut(deployment)) return undefined;
   const { metadata, status } = deployment;
-  const said = status?.conditions?.find(({ type }) => type === 'Progressing')?.message ?? '';
-  const [, hash] = new RegExp(`"${metadata.name}-([a-z0-9]+)"`).exec(said) ?? [];
+  const progressing = status?.conditions?.find(({ type }) => type === 'Progressing');
+  // It is of the rollout before: where a write was lost, Kubernetes may tell of that until the new one makes progress.
+  if (progressing?.reason === 'NewReplicaSetAvailable') return undefined;
+  const [, hash] = new RegExp(`"${metadata.name}-([a-z0-9]+)"`).exec(progressing?.message ?? '') ?? [];
   return hash;
 }
 

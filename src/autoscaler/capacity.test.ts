@@ -1,8 +1,9 @@
 import { expect, test } from '@jest/globals';
 import { TARGETS } from '../../test/support/scaler-world.ts';
 import { after, minuteWith } from '../../test/support/taught-minutes.ts';
-import { capacityOf, lateBudgetOf } from './capacity.ts';
+import { assumedCapacity, capacityOf, lateBudgetOf, UNLEARNED } from './capacity.ts';
 import { learn } from './learning.ts';
+import { NO_THROUGHPUT } from './throughput.ts';
 
 test('a target just above what requests take alone leaves a replica less than one request in flight', () => {
   // Beside the one that is there on average they take a sixth longer than alone.
@@ -33,3 +34,17 @@ test('by another target nothing was late yet', () => {
   const model = learn(after(600, 6), minuteWith({ intervalMs: 1 }), 1, targets);
   expect(lateBudgetOf(model, 0)).toEqual({ left: 0, perMs: 0 });
 });
+
+test.each([
+  ['nothing was seen', 0, TARGETS.targetRps, false],
+  ['replicas got one a second done in a queue', 100, 0.84, true],
+  ['what they got done has faded', 0.02, 4.92, false],
+])(
+  'until something is learned a replica is taken for the lesser, and said to be so: %s',
+  (_what, left, rps, bounded) => {
+    const model = { ...UNLEARNED, throughput: { ...NO_THROUGHPUT, left, replicaSeconds: left } };
+    const capacity = assumedCapacity(model, TARGETS);
+    expect(capacity.requestsPerSecond).toBeCloseTo(rps, 2);
+    expect(capacity.isBounded).toBe(bounded);
+  },
+);

@@ -100,6 +100,8 @@ const HOPELESS_SLOWDOWN = 2;
 const HOPELESS = 1 / 1.2;
 /** So many completed requests weigh as much as what spec.scaling.targetRps says. */
 const PRIOR_REQUESTS = 50;
+/** A bound that has all but faded is not what a replica is taken for. */
+const NOTABLY = 0.95;
 /** Nothing is claimed beyond so many times the concurrency that was seen. */
 export const BEYOND_SEEN = 2;
 /** Requests in flight that a replica is counted as at least: with fewer it idles most of the time. */
@@ -133,7 +135,7 @@ export function capacityOf(model: CapacityModel, targets: ScalingTargets): Capac
     lastingRequestsPerSecond: allowed > LATE_SHARE ? rateAt(concurrencyOf(LATE_SHARE)) : requestsPerSecond,
     unloadedP95Ms,
     confidence,
-    isBounded: assumed < targets.targetRps,
+    isBounded: assumed < NOTABLY * targets.targetRps,
   };
 }
 
@@ -147,7 +149,7 @@ export function assumedCapacity(model: CapacityModel, targets: ScalingTargets): 
     lastingRequestsPerSecond: assumed,
     unloadedP95Ms: 0,
     confidence: 0,
-    isBounded: assumed < targets.targetRps,
+    isBounded: assumed < NOTABLY * targets.targetRps,
   };
 }
 

@@ -237,8 +237,10 @@ function observe(
   const slot = { endMs: nowMs, intervalMs: traffic.intervalMs, arrivals: traffic.arrivals };
   const isGap = wentBack || nowMs - before.lastMs > GAP_MS;
   const isBusy = isGap || traffic.inFlight > 0 || traffic.arrivals > 0 || batchReplicas > 0;
-  const capacity = learn(isSame ? before.capacity : UNLEARNED, traffic, replicas.ready, targets);
-  const hasForgotten = wasForgotten(before.capacity, capacity);
+  const known = isSame ? before.capacity : UNLEARNED;
+  const capacity = learn(known, traffic, replicas.ready, targets);
+  // Of something else the first sample may teach at once.
+  const hasForgotten = wasForgotten(before.capacity, [known, capacity]);
   return {
     ...before,
     capacityKey: targets.capacityKey,

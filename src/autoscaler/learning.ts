@@ -72,11 +72,11 @@ function forgotten(model: CapacityModel): CapacityModel {
 }
 
 /**
- * Returns whether all that `before` had learned was forgotten since, also for another model or profile: what is there was
- * asked for by nothing that is known now.
+ * Returns whether all that `before` had learned is missing in one of those that came `after` it, also since they are of
+ * another model or profile: what is there was asked for by nothing that is known now.
  */
-export function wasForgotten(before: CapacityModel, after: CapacityModel): boolean {
-  return before.alone.size > 0 && after.alone.size === 0;
+export function wasForgotten(before: CapacityModel, after: readonly CapacityModel[]): boolean {
+  return before.alone.size > 0 && after.some(({ alone }) => alone.size === 0);
 }
 
 /** Requests that an engine works on: what waits in it is not carried by it. Without a word of any engine nobody knows. */

@@ -243,6 +243,12 @@ test('that what was learned is forgotten is logged once', () => {
   for (let time = 0; time < 30; time += 1) tick();
   expect(forgettings()).toEqual([]);
   become({ model: { id: 'org/other' } });
+  tick();
+  // Nor again while gateways are silent.
+  const was = traffic;
+  traffic = undefined;
+  for (let time = 0; time < 5; time += 1) tick();
+  traffic = was;
   for (let time = 0; time < 30; time += 1) tick();
   expect(forgettings()).toEqual([
     expect.objectContaining({ level: 'info', fields: { namespace: 'team-a', name: 'chat' } }),

@@ -63,6 +63,7 @@ test('nothing is bounded before there was a queue', () => {
 
 test.each<[string, Ticks]>([
   ['an engine that is not heard of', { engines: [QUEUEING] }],
+  ['an engine that works on nothing', { engines: [QUEUEING, { ...QUEUEING, running: 0 }] }],
   ['an engine that makes no token', { engines: [QUEUEING, { ...QUEUEING, generatedTokens: 0 }] }],
   ['an engine that works on a batch, too', { engines: [QUEUEING, { ...QUEUEING, batchShare: 0.1 }] }],
   ['no replica', { engines: [], ready: 0 }],
@@ -70,10 +71,24 @@ test.each<[string, Ticks]>([
   expect(rpsOf(ticks(60, odd), 10)).toBe(10);
 });
 
+test.each<[string, EngineSample[]]>([
+  ['one of two engines', [QUEUEING]],
+  ['all', []],
+])('a tick in which %s are not heard of breaks no queue', (_sentence, engines) => {
+  let throughput = NO_THROUGHPUT;
+  for (let time = 0; time < 10; time++) throughput = ticks(1, { engines }, ticks(5, {}, throughput));
+  expect(rpsOf(throughput, 10)).toBeCloseTo(SERVED, 0);
+});
+
+test('what comes and goes while engines are not heard of for long is not counted', () => {
+  const unheard = ticks(60, { engines: [], served: 0.1 }, ticks(6));
+  expect(rpsOf(ticks(20, {}, unheard), 10)).toBeGreaterThan(0.9 * SERVED);
+});
+
 test('a queue of half a minute is a burst, and one that was interrupted another one', () => {
   const burst = ticks(6);
   expect(rpsOf(burst, 10)).toBe(10);
-  const calm = ticks(1, { engines: [] }, burst);
+  const calm = ticks(1, { engines: [{ ...QUEUEING, waiting: 0 }] }, burst);
   expect(rpsOf(ticks(6, {}, calm), 10)).toBe(10);
   expect(rpsOf(ticks(7, {}, calm), 10)).toBeLessThan(10);
 });

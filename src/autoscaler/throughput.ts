@@ -8,8 +8,9 @@ import { onlineShare, type EngineSample, type TrafficSample } from './observatio
 export interface Throughput {
   /** Requests in flight after the last sample. */
   inFlight: number;
-  /** For how long all engines have had a queue without a break. */
+  /** For how long all engines have had a queue without a break, and since when some were not heard of. */
   queuedMs: number;
+  unheardMs: number;
   /** Requests that left since then, or since the engines' requests had last all been replaced, and seconds times replicas. */
   turnLeft: number;
   turnSeconds: number;
@@ -21,6 +22,7 @@ export interface Throughput {
 export const NO_THROUGHPUT: Throughput = {
   inFlight: 0,
   queuedMs: 0,
+  unheardMs: 0,
   turnLeft: 0,
   turnSeconds: 0,
   left: 0,
@@ -33,6 +35,8 @@ const HALF_LIFE_MS = 30 * 60_000;
 const QUEUE = 0.25;
 /** A burst that is gone by then has no queue. */
 const LEAST_QUEUED_MS = 30_000;
+/** Of a tick or two no engine need say anything: gateways read them about as often as this is asked. */
+const MOST_UNHEARD_MS = 15_000;
 /** So many requests weigh as much as what targetRps says. */
 const PRIOR_REQUESTS = 5;
 
@@ -41,14 +45,17 @@ export function addToThroughput(before: Throughput, traffic: TrafficSample, read
   const { intervalMs, engines, inFlight, arrivals } = traffic;
   const fade = halved(intervalMs, HALF_LIFE_MS);
   const after = { ...NO_THROUGHPUT, inFlight, left: before.left * fade, replicaSeconds: before.replicaSeconds * fade };
-  if (ready === 0 || engines.length < ready || !engines.every(isQueueing)) return after;
+  after.unheardMs = engines.length < ready ? before.unheardMs + intervalMs : 0;
+  if (ready === 0 || !engines.every(isQueueing) || after.unheardMs > MOST_UNHEARD_MS) return after;
   after.queuedMs = before.queuedMs + intervalMs;
   // With what it begins is known now.
   if (before.queuedMs === 0) return after;
   // Also those that failed, or whose clients went: with few that complete, a replica would seem to do next to nothing.
   after.turnLeft = before.turnLeft + before.inFlight + arrivals - inFlight;
   after.turnSeconds = before.turnSeconds + (ready * intervalMs) / 1000;
-  const running = engines.reduce((sum, engine) => sum + engine.running, 0);
+  // How many are worked on is known where all are heard of.
+  const running =
+    after.unheardMs > 0 ? Number.POSITIVE_INFINITY : engines.reduce((sum, engine) => sum + engine.running, 0);
   // Those that began together end together, and between two such waves nothing leaves: whole turns alone say how many do.
   if (after.turnLeft < running || after.queuedMs <= LEAST_QUEUED_MS) return after;
   after.left += after.turnLeft;
@@ -59,7 +66,7 @@ export function addToThroughput(before: Throughput, traffic: TrafficSample, read
 /** Whether more wait than an engine can take in, all of them of clients. One that makes no token hangs. */
 function isQueueing(engine: EngineSample): boolean {
   const { running, waiting, generatedTokens } = engine;
-  return generatedTokens > 0 && waiting > QUEUE * running && onlineShare(engine) === 1;
+  return generatedTokens > 0 && running > 0 && waiting > QUEUE * running && onlineShare(engine) === 1;
 }
 
 /**

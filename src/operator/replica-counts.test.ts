@@ -19,6 +19,12 @@ function withMetadata(pod: Pod, metadata: Partial<Pod['metadata']>): Pod {
   return { ...pod, metadata: { ...pod.metadata, ...metadata } };
 }
 
+/** `pod` of a template, made `second` seconds after midnight. */
+function made(pod: Pod, hash: string, second: number): Pod {
+  const labels = { ...pod.metadata.labels, 'pod-template-hash': hash };
+  return withMetadata(pod, { creationTimestamp: `2026-01-01T00:00:0${second}Z`, labels });
+}
+
 const loading = replicaPod({ state: { running: { startedAt: '2026-01-01T00:00:10Z' } } });
 const crashed = replicaPod({
   restartCount: 4,
@@ -64,15 +70,16 @@ test('no Deployment has no replicas', () => {
   expect(replicaCounts(resource, undefined, [])).toMatchObject({ current: 0, ready: 0, pending: 0, blocked: 0 });
 });
 
+const outgrew: Pod = {
+  ...withMetadata(readyPod(), { creationTimestamp: '2026-01-01T00:00:00Z' }),
+  status: {
+    phase: 'Failed',
+    reason: 'Evicted',
+    message: 'Usage of EmptyDir volume "model" exceeds the limit "1Gi". ',
+  },
+};
+
 describe('is no capacity to come', () => {
-  const outgrew: Pod = {
-    ...withMetadata(readyPod(), { creationTimestamp: '2026-01-01T00:00:00Z' }),
-    status: {
-      phase: 'Failed',
-      reason: 'Evicted',
-      message: 'Usage of EmptyDir volume "model" exceeds the limit "1Gi". ',
-    },
-  };
   const quota = 'pods "infer-chat-x" is forbidden: exceeded quota: gpus, requested: requests.nvidia.com/gpu=1';
   test.each<[string, Pod[], string | undefined, string, number]>([
     ['a replica without a GPU', [noGpu], undefined, 'WaitingForGPU', 1],
@@ -94,6 +101,16 @@ describe('is no capacity to come', () => {
     const result = counts(current, [readyPod(), ...pods], refused);
     expect(result).toEqual({ current, ready: 1, pending: 0, blocked, blockedBy });
   });
+});
+
+test('one that will outgrow its disk is none, also where one of the old template was made again', () => {
+  const message = 'ReplicaSet "infer-chat-b" is progressing.';
+  const rollingOut: Deployment = {
+    ...deployment(2),
+    status: { replicas: 2, updatedReplicas: 1, conditions: [{ type: 'Progressing', status: 'True', message }] },
+  };
+  const pods = [made(outgrew, 'b', 1), made(loading, 'b', 2), made(readyPod(), 'a', 3)];
+  expect(replicaCounts(resource, rollingOut, pods)).toMatchObject({ ready: 1, pending: 0, blockedBy: 'Failing' });
 });
 
 function image(): Pod {

@@ -1,7 +1,8 @@
 /**
  * The operator is killed (SIGKILL) before and after each of its writes while a deployment's model is looked up, and the
- * deployment is created, scaled from one replica to two and back, suspended and deleted; the API server at each write until it serves, before one and after the
- * next. Every run must end in the state of the run without faults, with the same number of objects made and deleted.
+ * deployment is created, scaled from one replica to two and back, suspended and deleted; the API server at each write until
+ * it serves, before one and after the next. Every run must end in the state of the run without faults, with the same number
+ * of objects made and deleted (but of pods, where the API server is killed).
  * Not covered: two crashes in one run, a crash while another manager writes, and, since a restart of the API server takes
  * seconds, its crashes both before and after one write, and while a deployment is scaled, suspended or deleted.
  */

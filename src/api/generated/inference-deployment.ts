@@ -122,7 +122,7 @@ export interface InferenceDeploymentSpecModelClaim {
  */
 export interface InferenceDeploymentSpecScaling {
   /**
-   * targetRps is how many requests per second one replica is expected to serve within targetLatencyP95Ms. It is what Infer goes by until it has learned from some hundred requests what a replica can do; then that goes before it. Where requests queue in the replicas meanwhile, a replica is taken for what it gets done, if that is less. Unit requests per second and replica; fractions are fine. Default 10. Example 2.5.
+   * targetRps is how many requests per second one replica is expected to serve within targetLatencyP95Ms. It is what Infer goes by until it has learned from some hundred requests what a replica can do; then that goes before it. Where requests queue in the replicas meanwhile, a replica is taken for four fifths of what it gets done, if that is less. Unit requests per second and replica; fractions are fine. Default 10. Example 2.5.
    */
   targetRps?: number;
   /**

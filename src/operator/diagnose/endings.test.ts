@@ -154,30 +154,42 @@ test('of two revisions that were made within one second, the newest is the one t
   expect(ofNewestRevision([next, old], undefined)).toEqual([next]);
 });
 
-/** A Deployment of which Kubernetes says this about its ReplicaSet, of the first or of the second change of it. */
-function rollingOut(message: string, observedGeneration = 2): Deployment {
-  const status = { observedGeneration, conditions: [{ type: 'Progressing', status: 'True', message }] };
-  return { metadata: { name: 'infer-chat', generation: 2 }, status } as Deployment;
+/** A Deployment with one of two replicas of its template, of which Kubernetes says this. */
+function rollingOut(message: string, more: Deployment['status'] & { reason?: string } = {}): Deployment {
+  const { reason = 'ReplicaSetUpdated', ...status } = more;
+  const conditions = [{ type: 'Progressing', status: 'True', reason, message }];
+  return {
+    metadata: { name: 'infer-chat', generation: 2 },
+    status: { observedGeneration: 2, replicas: 2, updatedReplicas: 1, conditions, ...status },
+  } as Deployment;
 }
 
 describe('a replica of the old revision that was made again', () => {
   const [failing, again] = [made(replicaPod({}), 2, '7d4b9c'), made(readySince(5), 4, '5f47dd')];
+  const PROGRESSING = 'ReplicaSet "infer-chat-7d4b9c" is progressing.';
 
   test.each([
     'Created new replica set "infer-chat-7d4b9c"',
     'Found new replica set "infer-chat-7d4b9c"',
-    'ReplicaSet "infer-chat-7d4b9c" is progressing.',
+    PROGRESSING,
     'ReplicaSet "infer-chat-7d4b9c" has timed out progressing.',
-    'ReplicaSet "infer-chat-7d4b9c" has successfully progressed.',
   ])('is not of the newest, as Kubernetes says: %s', (message) => {
     expect(ofNewestRevision([failing, again], rollingOut(message))).toEqual([failing]);
   });
 
   test.each([
-    ['Kubernetes has yet to see the change', rollingOut('ReplicaSet "infer-chat-7d4b9c" is progressing.', 1)],
+    ['Kubernetes has yet to see the change', rollingOut(PROGRESSING, { observedGeneration: 1 })],
+    ['nothing is rolled out', rollingOut(PROGRESSING, { updatedReplicas: 2 })],
+    ['it tells of the rollout before', rollingOut(PROGRESSING, { reason: 'NewReplicaSetAvailable' })],
     ['it says another thing', rollingOut('Deployment "infer-chat" is progressing.')],
     ['none of its replicas is there', rollingOut('ReplicaSet "infer-chat-844c58" is progressing.')],
   ])('is taken for it by its age where %s', (_sentence, deployment) => {
     expect(ofNewestRevision([failing, again], deployment)).toEqual([again]);
+  });
+
+  test('does not hide that those of the new one outgrow what they have', () => {
+    const evicted = made(over('Evicted', CACHE_FULL), 1, '7d4b9c');
+    expect(outgrown([evicted, failing, again], rollingOut(PROGRESSING), context)?.reason).toBe('DiskFull');
+    expect(outgrown([evicted, failing, again], undefined, context)).toBeUndefined();
   });
 });

@@ -1,5 +1,5 @@
 /** Pure: replicas that Kubernetes ended, or whose node is gone → who ended them, why, and whether it may come again. */
-import { isReady, templateHash, type Deployment, type Pod } from '../../api/kubernetes.ts';
+import { hashRolledOut, isReady, type Deployment, type Pod } from '../../api/kubernetes.ts';
 import { REVISION_LABEL } from '../../api/labels.ts';
 import { conditionOf, failed, type Problem, type ReplicaContext, type ReplicaState } from './context.ts';
 import { hostileText, withoutFullStop } from './messages.ts';
@@ -121,7 +121,7 @@ export function outgrown(
  * was to mend.
  */
 export function ofNewestRevision(pods: readonly Pod[], deployment: Deployment | undefined): Pod[] {
-  const hash = deployment && templateHash(deployment);
+  const hash = deployment && hashRolledOut(deployment);
   const current = pods.filter((pod) => hash !== undefined && revisionOf(pod) === hash);
   // A pod of the old revision whose node was drained is made again, and younger than those that fail.
   if (current.length > 0) return current;
@@ -134,7 +134,8 @@ function createdMs({ metadata }: Pod): number {
   return Date.parse(metadata.creationTimestamp ?? '') || 0;
 }
 
-function revisionOf(pod: Pod | undefined): string | undefined {
+/** Returns what Kubernetes calls the template that the pod was made from. */
+export function revisionOf(pod: Pod | undefined): string | undefined {
   return pod?.metadata.labels?.[REVISION_LABEL];
 }
 

@@ -3,7 +3,7 @@ import type { ReplicaReason } from '../../api/conditions.ts';
 import { isObserved, type Deployment, type Pod } from '../../api/kubernetes.ts';
 import type { ReplicaContext, ReplicaState } from '../diagnose/context.ts';
 import { podsRefused } from '../diagnose/deployment.ts';
-import { isOver, ofNewestRevision } from '../diagnose/endings.ts';
+import { isOver, revisionOf } from '../diagnose/endings.ts';
 import { CRASH_LOOP_RESTARTS, diagnoseReplica } from '../diagnose/replica.ts';
 
 /** A replica may run all the same, or be back with its node. */
@@ -20,7 +20,7 @@ export function hasFailed(deployment: Deployment | undefined, pods: readonly Pod
   const live = pods.filter((pod) => !isOver(pod));
   if (!live.every((pod) => isLost(pod, diagnoseReplica(pod, context)))) return false;
   // What is left of another template tells nothing of this one, and may hold the room that it waits for.
-  const isAlone = ofNewestRevision(live, deployment).length === live.length;
+  const isAlone = live.every((pod) => revisionOf(pod) === revisionOf(live[0]));
   if ((deployment.status?.updatedReplicas ?? 0) > 0) return live.length > 0 && isAlone;
   return live.length === 0 && podsRefused(deployment, context) !== undefined;
 }
