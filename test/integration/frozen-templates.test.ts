@@ -261,22 +261,22 @@ describe('what runs', () => {
   }, 60_000);
 
   test('hides no failure of what is to replace it where a replica of it is made again', async () => {
-    await serve('drained');
+    await serve('remade');
     servesOnly(OLD);
     await editProfile({ image: NEW });
-    await edit('drained', { restartedAt: '2026-10-01T00:00:00Z' });
+    await edit('remade', { restartedAt: '2026-10-01T00:00:00Z' });
     const failing = { status: 'False', reason: 'ImagePullFailed' };
     const progressing = async (): Promise<unknown> => {
-      const { status } = await readyReason(client, namespace, 'Serving', 'drained');
+      const { status } = await readyReason(client, namespace, 'Serving', 'remade');
       return status?.conditions?.find(({ type }) => type === 'Progressing');
     };
     await eventually(async () => expect(await progressing()).toMatchObject(failing));
-    const replicas = await client.list(pods, { namespace, labelSelector: 'infer.dev/deployment=drained' });
+    const replicas = await client.list(pods, { namespace, labelSelector: 'infer.dev/deployment=remade' });
     const served = replicas.items.filter((pod) => podImage(pod) === OLD);
     expect(served).toHaveLength(1);
     await Promise.all(served.map(async ({ metadata }) => await client.delete(pods, metadata)));
     await eventually(async () => {
-      const { status } = await readyReason(client, namespace, 'Serving', 'drained');
+      const { status } = await readyReason(client, namespace, 'Serving', 'remade');
       const ready = status?.replicas?.pods?.filter(({ readiness }) => readiness === 'Ready') ?? [];
       expect(ready).toHaveLength(1);
       expect(ready[0]?.name).not.toBe(served[0]?.metadata.name);

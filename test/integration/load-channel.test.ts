@@ -214,10 +214,14 @@ describe('the leader', () => {
     await isServed([gateways[1]], key, 'nobody');
     const leaves = new AbortController();
     const answer = ask(gateways[1], 'nobody', {}, leaves.signal).catch(() => 'left');
-    await eventually(async () => expect(await operator.metric('infer_deployment_requests_held', 'nobody')).toBe(1));
+    await eventually(async () =>
+      expect(await operator.metric('infer_deployment_requests_held', { namespace, name: 'nobody' })).toBe(1),
+    );
     leaves.abort();
     expect(await answer).toBe('left');
-    await eventually(async () => expect(await operator.metric('infer_deployment_requests_held', 'nobody')).toBe(0));
+    await eventually(async () =>
+      expect(await operator.metric('infer_deployment_requests_held', { namespace, name: 'nobody' })).toBe(0),
+    );
   }, 60_000);
 });
 
@@ -229,7 +233,7 @@ describe('a scale-down', () => {
     const endings = [await stream(first, 'drained', 400), await stream(first, 'drained', 400)];
     endings.push(await stream(first, 'drained', 200));
     await eventually(async () =>
-      expect(await operator.metric('infer_deployment_requests_in_flight', 'drained')).toBe(3),
+      expect(await operator.metric('infer_deployment_requests_in_flight', { namespace, name: 'drained' })).toBe(3),
     );
     await scaleTo('drained', 2);
     const { draining } = await eventually(async () => {
@@ -286,7 +290,7 @@ describe('who is heard', () => {
     const ending = await stream(gateways[1], 'drained', 200);
     gateways[1].process.signal('SIGTERM');
     await eventually(async () =>
-      expect(await operator.metric('infer_deployment_requests_in_flight', 'drained')).toBe(1),
+      expect(await operator.metric('infer_deployment_requests_in_flight', { namespace, name: 'drained' })).toBe(1),
     );
     expect(await ending()).toMatch(/\[DONE\]\s*$/);
     expect(await gateways[1].process.exit).toBe(0);

@@ -102,10 +102,10 @@ describe('with two replicas of two GPUs each', () => {
       ['Ready', at(0)],
       ['Ready', at(0)],
     ]);
-    const gpuSeconds = (await operator.metric('infer_deployment_gpu_seconds_total', 'chat')) ?? 0;
+    const gpuSeconds = (await operator.metric('infer_deployment_gpu_seconds_total', { namespace, name: 'chat' })) ?? 0;
     const passed = Date.now() / 1_000 - START;
     expect(Math.abs(gpuSeconds - 4 * passed)).toBeLessThan(30);
-    expect(await operator.metric('infer_deployment_cost_per_hour', 'chat')).toBe(6);
+    expect(await operator.metric('infer_deployment_cost_per_hour', { namespace, name: 'chat' })).toBe(6);
   }, 60_000);
 
   test('an end, and the start of another, are counted by an operator that saw neither', async () => {
@@ -129,7 +129,7 @@ describe('with two replicas of two GPUs each', () => {
     await eventually(async () => {
       const passes = await operator.metric('infer_workqueue_work_duration_seconds_count{name="inferencedeployments"}');
       expect(passes ?? 1).toBeGreaterThan(0);
-      const seconds = await operator.metric('infer_deployment_replica_seconds_total', 'chat');
+      const seconds = await operator.metric('infer_deployment_replica_seconds_total', { namespace, name: 'chat' });
       expect(seconds).toBeGreaterThan(700);
     }, 30_000);
     expect((await status()).usage).toEqual(before);

@@ -35,11 +35,17 @@ export class OperatorProcess extends LoggedProcess {
     return this.logged('port');
   }
 
-  /** Returns a metric now, of a deployment where one is named; undefined where it has none, or no port yet. */
-  async metric(name: string, deployment?: string): Promise<number | undefined> {
+  /**
+   * Returns a metric now, of a deployment where one is named; undefined where it has none, or no port yet. Other tests have
+   * deployments at the same API server.
+   */
+  async metric(name: string, deployment?: { namespace: string; name: string }): Promise<number | undefined> {
     if (this.port === undefined) return undefined;
     const text = await (await fetch(`http://127.0.0.1:${this.port}/metrics`)).text();
-    const labels = deployment === undefined ? '' : `\\{[^}]*deployment="${deployment}"[^}]*\\}`;
+    const labels =
+      deployment === undefined
+        ? ''
+        : `\\{(?=[^}]*\\bnamespace="${deployment.namespace}")(?=[^}]*\\bdeployment="${deployment.name}")[^}]*\\}`;
     const value = new RegExp(`^${name}${labels} (\\S+)$`, 'm').exec(text)?.[1];
     return value === undefined ? undefined : Number(value);
   }
