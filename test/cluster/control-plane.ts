@@ -115,7 +115,11 @@ export async function startControlPlane(options: ControlPlaneOptions = {}): Prom
     options.controllerManager === true
       ? program(
           'kube-controller-manager',
-          controllerManagerArguments(await kubeconfigOf('controller-manager', keys.controllerManager), keys),
+          [
+            ...controllerManagerArguments(await kubeconfigOf('controller-manager', keys.controllerManager), keys),
+            // Here are no nodes. It would end every 20 s what terminates on none, as tests have pods of gateways do.
+            '--controllers=*,-pod-garbage-collector-controller',
+          ],
           alwaysReady,
         )
       : undefined;

@@ -290,7 +290,7 @@ describe('a scale-down', () => {
 describe('who is heard', () => {
   test('a gateway that leaves, until it has gone', async () => {
     await terminate(client, 'gateway-2');
-    // The first lasts longer than it takes the operator to connect again to one that was silent.
+    // The first lasts longer than it takes the operator to connect again to one that was stopped.
     const first = await stream(gateways[1], 'drained', 400);
     const second = await stream(gateways[1], 'drained', 600);
     await eventually(async () => expect(await inFlight('drained')).toBe(2));
