@@ -121,7 +121,7 @@ export function capacityOf(model: CapacityModel, targets: ScalingTargets): Capac
   const most = Math.max(4, BEYOND_SEEN * model.seenConcurrency);
   const concurrencyOf = (late: number): number =>
     Math.max(LEAST_CONCURRENCY, Math.min(most, concurrencyFor(model, time, targets, late)));
-  const assumed = assumedRps(model, targets);
+  const { assumed, isBounded } = assumedRps(model, targets);
   const rateAt = (concurrency: number): number => {
     const learned = (concurrency * 1000) / (mean * slowdown(time, concurrency));
     return Math.exp(confidence * Math.log(learned) + (1 - confidence) * Math.log(assumed));
@@ -135,13 +135,13 @@ export function capacityOf(model: CapacityModel, targets: ScalingTargets): Capac
     lastingRequestsPerSecond: allowed > LATE_SHARE ? rateAt(concurrencyOf(LATE_SHARE)) : requestsPerSecond,
     unloadedP95Ms,
     confidence,
-    isBounded: assumed < NOTABLY * targets.targetRps,
+    isBounded,
   };
 }
 
 /** Returns what a replica is taken for until its latencies are known. */
 export function assumedCapacity(model: CapacityModel, targets: ScalingTargets): Capacity {
-  const assumed = assumedRps(model, targets);
+  const { assumed, isBounded } = assumedRps(model, targets);
   return {
     // By Little's law, where requests take half of what they may.
     concurrency: Math.max(1, (assumed * targets.targetLatencyMs) / 2 / 1000),
@@ -149,12 +149,16 @@ export function assumedCapacity(model: CapacityModel, targets: ScalingTargets): 
     lastingRequestsPerSecond: assumed,
     unloadedP95Ms: 0,
     confidence: 0,
-    isBounded: assumed < NOTABLY * targets.targetRps,
+    isBounded,
   };
 }
 
-function assumedRps({ throughput }: CapacityModel, { targetRps }: ScalingTargets): number {
-  return boundedRps(throughput, targetRps, MOST_SHARE);
+function assumedRps(
+  { throughput }: CapacityModel,
+  { targetRps }: ScalingTargets,
+): Pick<Capacity, 'isBounded'> & { assumed: number } {
+  const assumed = boundedRps(throughput, targetRps, MOST_SHARE);
+  return { assumed, isBounded: assumed < NOTABLY * targetRps };
 }
 
 /** Returns at which concurrency the share `allowed` of the requests is late. */
