@@ -4,7 +4,8 @@ import { after, engineAt, MINUTE_MS, minuteWith } from '../../test/support/taugh
 import { bucketOf } from '../channel/histogram.ts';
 import { capacityOf } from './capacity.ts';
 import { learn } from './learning.ts';
-import type { Observation } from './observation.ts';
+import type { EngineSample, Observation } from './observation.ts';
+import type { SlowdownLine } from './slowdown.ts';
 
 /** What engines do of batches beside their clients' requests: half of it, at an eighth of the pace. */
 function withBatches({ traffic, replicas }: Observation): Observation {
@@ -106,4 +107,21 @@ test('what waits in engines is not carried by them', () => {
   const engines = [{ ...engineAt(12), waiting: 48 }];
   expect(learn(model, { ...traffic, engines }, 1, TARGETS).seenConcurrency).toBe(12);
   expect(learn(model, { ...traffic, engines: [] }, 1, TARGETS).seenConcurrency).toBeCloseTo(60, 9);
+});
+
+test('an engine that works off what buried it tells nothing of the others, though its tokens are fast for so many', () => {
+  const [known, steadyMs] = [after(60, 0), 60 * MINUTE_MS];
+  const latency = new Map([[bucketOf(TARGETS.targetLatencyMs / 5), 60]]);
+  const draining = { ...engineAt(40), generatedTokens: 3 * engineAt(40).generatedTokens };
+  const lineWith = (...engines: EngineSample[]): SlowdownLine =>
+    learn(
+      { ...known, concurrency: 12, slowConcurrency: 12, steadyMs },
+      minuteWith({ arrivals: 60, latency, inFlight: 48, engines }),
+      4,
+      TARGETS,
+    ).line;
+  const others = [engineAt(5), engineAt(6), engineAt(7)];
+  expect(lineWith(...others, draining)).toEqual(lineWith(...others));
+  // Where most work on as many, that is what replicas do.
+  expect(lineWith(draining, draining, draining).weight).toBeGreaterThan(lineWith().weight + 2);
 });

@@ -94,7 +94,7 @@ function isSteady({ concurrency = 0, slowConcurrency = 0 }: CapacityModel): bool
 /** Whether replicas carry about the same: an average over others says nothing of any. */
 function isEven(traffic: TrafficSample): boolean {
   const mean = meanRunning(traffic);
-  return traffic.engines.every(({ running }) => running <= 2 * mean + 3 * Math.sqrt(mean) + 3);
+  return traffic.engines.every(({ running }) => running <= mostAround(mean));
 }
 
 function smoothed(before: number | undefined, now: number, share: number): number {
@@ -102,12 +102,27 @@ function smoothed(before: number | undefined, now: number, share: number): numbe
 }
 
 function learnLine(line: SlowdownLine, traffic: TrafficSample): SlowdownLine {
-  return traffic.engines
+  return asUsual(traffic.engines)
     .filter(tellsOfTokens)
     .reduce(
       (sums, engine) => addSample(sums, engine.running, tokenMs(engine)),
       forget(line, halved(traffic.intervalMs, LINE_HALF_LIFE_MS)),
     );
+}
+
+/**
+ * Returns the engines that work on about as many requests as most do. One that works off what buried it takes in next to no
+ * prompts beside it, and is faster than any will be with that many; what most work on tells what replicas will do.
+ */
+function asUsual(engines: readonly EngineSample[]): EngineSample[] {
+  const running = engines.map((engine) => engine.running).toSorted((a, b) => a - b);
+  const median = running[Math.floor((running.length - 1) / 2)] ?? 0;
+  return engines.filter((engine) => engine.running <= mostAround(median));
+}
+
+/** Returns how many requests an engine has beside others that have `usual`, by chance and for a while. */
+function mostAround(usual: number): number {
+  return 2 * usual + 3 * Math.sqrt(usual) + 3;
 }
 
 /** Of engines of which jobs of batches have no part; undefined without any. */

@@ -27,12 +27,12 @@ function minutes(count: number, { isBad = false, ...input }: Partial<RegretInput
   }
 }
 
-/** Returns the hold after a return from three quarters of an hour, with so many requests that may still be late. */
-function afterLongAbsence(lateLeft: number): number {
+/** Returns the hold after a return from so many minutes. */
+function afterAbsence(absence: number, input: Partial<RegretInput>): number {
   regret = NO_REGRET;
   minutes(10, { ready: 8, needed: 8 });
-  minutes(45, { ready: 2, needed: 2 });
-  minutes(1, { ready: 2, needed: 8, isBad: true, lateLeft });
+  minutes(absence, { ready: 2, needed: 2 });
+  minutes(1, { ready: 2, needed: 8, isBad: true, ...input });
   return regret.holdMs;
 }
 
@@ -65,8 +65,13 @@ describe('replicas are kept the next time', () => {
   });
 
   test('over a longer absence only where no more such minutes may be late', () => {
-    expect(afterLongAbsence(50)).toBeCloseTo(2 * 46 * MINUTE_MS, -4);
-    expect(afterLongAbsence(70)).toBe(0);
+    expect(afterAbsence(45, { lateLeft: 50 })).toBeCloseTo(2 * 46 * MINUTE_MS, -4);
+    expect(afterAbsence(45, { lateLeft: 70 })).toBe(0);
+  });
+
+  test('nor then over more than sixty starts, or for longer', () => {
+    expect(afterAbsence(45, { lateLeft: 50, loadTimeMs: 30_000 })).toBe(0);
+    expect(afterAbsence(20, { lateLeft: 50, loadTimeMs: 30_000 })).toBeCloseTo(30 * MINUTE_MS, -4);
   });
 
   test.each([

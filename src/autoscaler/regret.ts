@@ -21,6 +21,8 @@ export const NO_REGRET: Regret = { had: [], holdMs: 0, awayMs: 0 };
 export const SHORTEST_HOLD_MS = 10_000;
 /** Replicas are kept over an absence of so many starts at most: longer would cost more than the start makes late. */
 const MOST_STARTS = 20;
+/** Where no more may be late, that counts three times: what starts in half a minute is not kept for hours. */
+const MOST_STARTS_WHERE_DEAR = 60;
 export const LONGEST_HOLD_MS = 2 * 60 * 60_000;
 const BEYOND = 2;
 const LEAST_OF_NEEDED = 0.7;
@@ -42,6 +44,11 @@ export interface RegretInput {
   nowMs: number;
 }
 
+/** Returns for how long replicas that start in `loadTimeMs` are kept where no more requests may be late. */
+export function longestKeptMs(loadTimeMs: number): number {
+  return Math.min(LONGEST_HOLD_MS, MOST_STARTS_WHERE_DEAR * loadTimeMs);
+}
+
 /** Returns what is left of a hold after so long. */
 export function fadedHoldMs(holdMs: number, afterMs: number): number {
   return holdMs * halved(afterMs, HALF_LIFE_MS);
@@ -61,10 +68,10 @@ export function addInterval(before: Regret, input: RegretInput): Regret {
     awayMs: needed > ready ? awayFor(had, needed, usualMs, nowMs) : before.awayMs,
   };
   if (ended === undefined) return next;
-  // Where one more such minute is more than may be late, it is worth any price.
+  // One more such minute is more than may be late.
   // Not of one that slept: whoever wakes it waits for its start, as was asked for.
   const isDear = lateLeft < ended.late && ended.leastReady > 0;
-  const longestMs = isDear ? LONGEST_HOLD_MS : usualMs;
+  const longestMs = isDear ? longestKeptMs(loadTimeMs) : usualMs;
   const isMissed = ended.isBad && next.awayMs > 0 && next.awayMs <= longestMs;
   const holdMs = isMissed ? Math.max(next.holdMs, Math.min(longestMs, BEYOND * next.awayMs)) : next.holdMs;
   return { ...next, holdMs, awayMs: 0 };

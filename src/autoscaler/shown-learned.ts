@@ -50,7 +50,7 @@ const COUNTS: ReadonlySet<NumberName> = new Set([
 /** Share of a number that it must have moved by. */
 const MOVED = 0.1;
 /** The same of times. */
-const TIME_MOVED_MS = 300_000;
+const TIME_MOVED_MS = 60_000;
 /** The same of late requests, as a share of all, where there are so many, and beyond what chance makes of it. */
 const LATE_MOVED = 0.01;
 const LEAST_REQUESTS = 100;

@@ -25,6 +25,7 @@ function minutes(count: number, input: Partial<SurgeInput> & { late?: number; re
       ended: { isBad: late > 0, late, leastReady: ready },
       budget: BUDGET,
       isIdle: false,
+      loadTimeMs: 120_000,
       intervalMs: MINUTE_MS,
       nowMs,
       ...input,
@@ -47,6 +48,14 @@ describe('after a rise that made more requests late than may be', () => {
     minutes(119, { budget: SPENT });
     expect(kept()).toBe(4);
     minutes(3, { budget: SPENT });
+    expect(surge).toEqual(NO_SURGE);
+  });
+
+  test('for sixty starts only where replicas start quickly: keeping them for longer costs more', () => {
+    rise(200);
+    minutes(29, { budget: SPENT, loadTimeMs: 30_000 });
+    expect(kept()).toBe(4);
+    minutes(2, { budget: SPENT, loadTimeMs: 30_000 });
     expect(surge).toEqual(NO_SURGE);
   });
 

@@ -5,6 +5,7 @@
  */
 import type { LateBudget } from './capacity.ts';
 import type { MinuteReport } from './minutes.ts';
+import { longestKeptMs } from './regret.ts';
 
 export interface Surge {
   /** The most requests a second that came of it; 0 of none. */
@@ -35,8 +36,6 @@ export const NO_SURGE: Surge = {
   asleepAtMs: NEVER_MS,
 };
 
-/** So long replicas are kept for a dear one. */
-const KEPT_MS = 2 * 60 * 60_000;
 /** Another one is over so long after it came the most. */
 const OVER_MS = 10 * 60_000;
 /** A load that is as high for so long may go on so. */
@@ -62,6 +61,8 @@ export interface SurgeInput {
   budget: LateBudget;
   /** There was no work for `idleSeconds`: it has gone for good. */
   isIdle: boolean;
+  /** How long a replica takes to start. */
+  loadTimeMs: number;
   intervalMs: number;
   nowMs: number;
 }
@@ -70,7 +71,7 @@ export interface SurgeInput {
 export function addInterval(before: Surge, input: SurgeInput): Surge {
   const { rate, needed, ended, isIdle, intervalMs, nowMs } = input;
   const asleepAtMs = ended?.leastReady === 0 ? nowMs : Math.min(before.asleepAtMs, nowMs);
-  const known = { ...(isIdle || isOver(before, nowMs) ? NO_SURGE : before), asleepAtMs };
+  const known = { ...(isIdle || isOver(before, input) ? NO_SURGE : before), asleepAtMs };
   const bad = ended?.isBad === true && nowMs - asleepAtMs >= AFTERMATH_MS ? ended : undefined;
   const isShort = bad !== undefined && needed > bad.leastReady;
   if (!isShort && known.most === 0) return known;
@@ -95,9 +96,10 @@ export function rateForNext({ most, isDear }: Surge, { perMs }: LateBudget): num
   return isDear && most <= MOST_OF_AVERAGE * perMs * 1000 ? most : 0;
 }
 
-function isOver({ isDear, cameAtMs }: Surge, nowMs: number): boolean {
+function isOver({ isDear, cameAtMs }: Surge, { loadTimeMs, nowMs }: SurgeInput): boolean {
+  const overMs = isDear ? Math.max(OVER_MS, longestKeptMs(loadTimeMs)) : OVER_MS;
   // Of a time to come, it is of before a clock went back.
-  return nowMs < cameAtMs || nowMs - cameAtMs > (isDear ? KEPT_MS : OVER_MS);
+  return nowMs < cameAtMs || nowMs - cameAtMs > overMs;
 }
 
 function isMany(late: number, { perMs }: LateBudget): boolean {
