@@ -124,4 +124,8 @@ test('an engine that works off what buried it tells nothing of the others, thoug
   expect(lineWith(...others, draining)).toEqual(lineWith(...others));
   // Where most work on as many, that is what replicas do.
   expect(lineWith(draining, draining, draining).weight).toBeGreaterThan(lineWith().weight + 2);
+  // One that idles has nothing to tell.
+  const idle = engineAt(0);
+  expect(lineWith(idle, idle, idle, engineAt(8))).toEqual(lineWith(engineAt(8)));
+  expect(lineWith(engineAt(8)).weight).toBeGreaterThan(lineWith().weight);
 });

@@ -102,17 +102,15 @@ function smoothed(before: number | undefined, now: number, share: number): numbe
 }
 
 function learnLine(line: SlowdownLine, traffic: TrafficSample): SlowdownLine {
-  return asUsual(traffic.engines)
-    .filter(tellsOfTokens)
-    .reduce(
-      (sums, engine) => addSample(sums, engine.running, tokenMs(engine)),
-      forget(line, halved(traffic.intervalMs, LINE_HALF_LIFE_MS)),
-    );
+  return asUsual(traffic.engines.filter(tellsOfTokens)).reduce(
+    (sums, engine) => addSample(sums, engine.running, tokenMs(engine)),
+    forget(line, halved(traffic.intervalMs, LINE_HALF_LIFE_MS)),
+  );
 }
 
 /**
- * Returns the engines that work on about as many requests as most do. One that works off what buried it takes in next to no
- * prompts beside it, and is faster than any will be with that many; what most work on tells what replicas will do.
+ * Returns the engines that work on about as many requests as most do, at least half of those given. One that works off what
+ * buried it takes in next to no prompts beside it, and is faster than any will be with that many.
  */
 function asUsual(engines: readonly EngineSample[]): EngineSample[] {
   const running = engines.map((engine) => engine.running).toSorted((a, b) => a - b);

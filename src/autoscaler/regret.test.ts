@@ -111,6 +111,14 @@ describe('replicas are kept the next time', () => {
     expect(regret.holdMs).toBeCloseTo(2 * 9 * MINUTE_MS, -4);
   });
 
+  test('by an absence that may be, whatever there was before that', () => {
+    minutes(10, { ready: 10, needed: 10 });
+    minutes(40, { ready: 8, needed: 8 });
+    minutes(14, { ready: 2, needed: 2 });
+    minutes(1, { ready: 2, needed: 10, isBad: true, lateLeft: 0, loadTimeMs: 30_000 });
+    expect(regret.holdMs).toBeCloseTo(30 * MINUTE_MS, -4);
+  });
+
   test('for a few hours', () => {
     minutes(10, { ready: 8, needed: 8 });
     minutes(10, { ready: 2, needed: 2 });

@@ -59,6 +59,14 @@ describe('after a rise that made more requests late than may be', () => {
     expect(surge).toEqual(NO_SURGE);
   });
 
+  test('for ten minutes at least, however quickly they start', () => {
+    rise(200);
+    minutes(9, { budget: SPENT, loadTimeMs: 1_000 });
+    expect(kept()).toBe(4);
+    minutes(2, { budget: SPENT, loadTimeMs: 1_000 });
+    expect(surge).toEqual(NO_SURGE);
+  });
+
   test('the next one counts from its own end', () => {
     rise(200);
     minutes(100, { budget: SPENT });
