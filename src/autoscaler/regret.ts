@@ -59,14 +59,15 @@ export function addInterval(before: Regret, input: RegretInput): Regret {
   const { ready, needed, ended, lateLeft, loadTimeMs, intervalMs, nowMs } = input;
   // From when they were needed: replicas are kept from then, not from when they were let go.
   const used = Math.min(ready, needed);
-  const had = before.had.filter(({ replicas, untilMs }) => replicas > used && untilMs > nowMs - LONGEST_HOLD_MS);
-  const usualMs = Math.min(LONGEST_HOLD_MS, MOST_STARTS * loadTimeMs);
   const longestMs = longestKeptMs(loadTimeMs);
+  const usualMs = Math.min(longestMs, MOST_STARTS * loadTimeMs);
+  // What was there too long ago would hide a little less that was not.
+  const had = before.had.filter(({ replicas, untilMs }) => replicas > used && untilMs > nowMs - longestMs);
   const next = {
     had: [...had, { replicas: used, untilMs: nowMs }],
     holdMs: fadedHoldMs(before.holdMs, intervalMs),
     // They may be there again when the minute is over.
-    awayMs: needed > ready ? awayFor(had, needed, [usualMs, longestMs], nowMs) : before.awayMs,
+    awayMs: needed > ready ? awayFor(had, needed, usualMs, nowMs) : before.awayMs,
   };
   if (ended === undefined) return next;
   // One more such minute is more than may be late.
@@ -79,13 +80,12 @@ export function addInterval(before: Regret, input: RegretInput): Regret {
 }
 
 /**
- * Returns how long ago there were replicas for that, or for most of it, within the first of these times in which there
- * were; 0 where there never were.
+ * Returns how long ago there were replicas for that, or for most of it: within the usual time, else within all that is
+ * remembered; 0 where there never were.
  */
-function awayFor(had: Regret['had'], needed: number, withinMs: readonly number[], nowMs: number): number {
-  for (const limitMs of withinMs) {
-    // What was there before would hide a little less that is not too long ago.
-    const known = had.filter(({ untilMs }) => untilMs >= nowMs - limitMs);
+function awayFor(had: Regret['had'], needed: number, usualMs: number, nowMs: number): number {
+  const recent = had.filter(({ untilMs }) => untilMs > nowMs - usualMs);
+  for (const known of [recent, had]) {
     const most = known[0]?.replicas ?? 0;
     // Where far more is needed than there ever was, keeping that would have made little difference.
     const last = known.findLast(({ replicas }) => replicas >= Math.min(needed, most));

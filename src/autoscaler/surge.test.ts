@@ -42,28 +42,16 @@ function rise(late: number, budget = SPENT): void {
 const kept = (): number => rateForNext(surge, BUDGET);
 
 describe('after a rise that made more requests late than may be', () => {
-  test('replicas for the most that came of it are kept for two hours', () => {
+  test.each([
+    ['for sixty starts, and two hours at most', 120_000, 120],
+    ['for sixty starts where they start quickly: for longer would cost more', 30_000, 30],
+    ['for ten minutes at least, however quickly they start', 1_000, 10],
+  ])('replicas for the most that came of it are kept %s', (_, loadTimeMs, forMinutes) => {
     rise(200);
     expect(kept()).toBe(4);
-    minutes(119, { budget: SPENT });
+    minutes(forMinutes - 1, { budget: SPENT, loadTimeMs });
     expect(kept()).toBe(4);
-    minutes(3, { budget: SPENT });
-    expect(surge).toEqual(NO_SURGE);
-  });
-
-  test('for sixty starts only where replicas start quickly: keeping them for longer costs more', () => {
-    rise(200);
-    minutes(29, { budget: SPENT, loadTimeMs: 30_000 });
-    expect(kept()).toBe(4);
-    minutes(2, { budget: SPENT, loadTimeMs: 30_000 });
-    expect(surge).toEqual(NO_SURGE);
-  });
-
-  test('for ten minutes at least, however quickly they start', () => {
-    rise(200);
-    minutes(9, { budget: SPENT, loadTimeMs: 1_000 });
-    expect(kept()).toBe(4);
-    minutes(2, { budget: SPENT, loadTimeMs: 1_000 });
+    minutes(2, { budget: SPENT, loadTimeMs });
     expect(surge).toEqual(NO_SURGE);
   });
 
