@@ -11,6 +11,7 @@ export function jsonOf(head: object, cells: readonly ScoredCell[], aggregates: A
         {
           j: score.j,
           attainment: score.attainment,
+          lateWhileStarting: score.lateWhileStarting,
           latencyP95Ms: score.latencyP95Ms,
           latencyP99Ms: score.latencyP99Ms,
           firstTokenP95Ms: score.firstTokenP95Ms,

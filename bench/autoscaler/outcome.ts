@@ -11,6 +11,7 @@ export interface FinishedRun {
   policy: string;
   workload: Workload;
   targetLatencyMs: number;
+  coldStartMs: number;
   gpuHours: number;
   plan: Outcome['plan'];
   journal: Journal;
@@ -29,7 +30,9 @@ export function scoreRun(run: FinishedRun): Outcome {
   const minutes = Math.ceil((workload.endMs - workload.warmUpMs) / MINUTE_MS);
   const arrived = new Int32Array(minutes);
   const inTime = new Int32Array(minutes);
+  const isStarting = startingAt(plan, run.coldStartMs);
   let attained = 0;
+  let lateWhileStarting = 0;
   for (let request = from; request < to; request++) {
     const arrivalMs = arrivalsMs[request] as number;
     const latencyMs = sinceMs(arrivalMs, journal.endedAtMs[request] as number, lastMs);
@@ -37,13 +40,17 @@ export function scoreRun(run: FinishedRun): Outcome {
     firstTokens[request - from] = sinceMs(arrivalMs, journal.firstTokenAtMs[request] as number, lastMs);
     const minute = Math.floor((arrivalMs - workload.warmUpMs) / MINUTE_MS);
     arrived[minute] = (arrived[minute] ?? 0) + 1;
-    if (latencyMs > targetLatencyMs) continue;
+    if (latencyMs > targetLatencyMs) {
+      if (isStarting(arrivalMs)) lateWhileStarting++;
+      continue;
+    }
     attained++;
     inTime[minute] = (inTime[minute] ?? 0) + 1;
   }
   return {
     policy: run.policy,
     attainment: to > from ? attained / (to - from) : 1,
+    lateWhileStarting: lateWhileStarting / Math.max(1, to - from),
     latencyP95Ms: selectQuantile(latencies, 0.95),
     latencyP99Ms: selectQuantile(latencies, 0.99),
     firstTokenP95Ms: selectQuantile(firstTokens, 0.95),
@@ -57,6 +64,19 @@ export function scoreRun(run: FinishedRun): Outcome {
 /** Returns the smallest value that a share of the sorted values does not exceed; 0 where there are none. */
 export function quantileOf(sorted: Float64Array, quantile: number): number {
   return sorted[Math.max(0, Math.ceil(quantile * sorted.length) - 1)] ?? 0;
+}
+
+/** Returns whether at a time, asked for in order, replicas start that were wanted no longer ago than a cold start. */
+function startingAt(plan: Outcome['plan'], coldStartMs: number): (atMs: number) => boolean {
+  let next = 1;
+  let readyAtMs = -Infinity;
+  return (atMs) => {
+    for (; (plan[next]?.[0] ?? Infinity) <= atMs; next++) {
+      const [wantedAtMs, replicas] = plan[next] as Outcome['plan'][number];
+      if (replicas > (plan[next - 1]?.[1] ?? 0)) readyAtMs = wantedAtMs + coldStartMs;
+    }
+    return atMs < readyAtMs;
+  };
 }
 
 function sinceMs(arrivalMs: number, untilMs: number, lastMs: number): number {

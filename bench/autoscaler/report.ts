@@ -102,12 +102,13 @@ function behind(cells: readonly ScoredCell[]): string {
       scored.scores.get(rival)?.j.toFixed(2) ?? '',
       own?.j.toFixed(2) ?? '',
       own?.attainment.toFixed(3) ?? '',
+      percent(own?.lateWhileStarting ?? NaN),
       ((own?.gpuHours ?? NaN) / scored.bestGpuHours).toFixed(2),
     ];
   });
   return [
     `In ${lost.length} cells; those with the largest differences:`,
-    table(['cell', 'behind by', 'rival', 'its J', "Infer's J", 'attainment', 'cost'], rows),
+    table(['cell', 'behind by', 'rival', 'its J', "Infer's J", 'attainment', 'late while starting', 'cost'], rows),
   ].join('\n\n');
 }
 

@@ -3,7 +3,7 @@ import { aggregate, excessOf, INFER, INFER_TOO_LOW, scoreCell, type CellResult, 
 import { meanWithInterval } from './statistics.ts';
 import type { Outcome } from './types.ts';
 
-function outcome(policy: string, gpuHours: number, attainment: number, changes = 0): Outcome {
+function outcome(policy: string, gpuHours: number, attainment: number, changes = 0, lateWhileStarting = 0): Outcome {
   return {
     policy,
     gpuHours,
@@ -13,6 +13,7 @@ function outcome(policy: string, gpuHours: number, attainment: number, changes =
     latencyP99Ms: 0,
     firstTokenP95Ms: 0,
     badMinutes: 0,
+    lateWhileStarting,
     reversals: 0,
     plan: [],
   };
@@ -94,6 +95,11 @@ describe('all cells', () => {
     expect(all.worstExcess?.j).toBeCloseTo(0);
     expect(all.worstExcess?.cell.seed).toBe(2);
     expect(all.worstExcessOfSeedMeans?.j).toBeCloseTo(-0.05);
+  });
+
+  test('tells cells that were missed while replicas started from those that were missed afterwards', () => {
+    const missed = [0.051, 0.05].map((late) => cell([outcome(INFER, 12, 0.94, 4, late)]));
+    expect(aggregate([...cells, ...missed]).missed).toEqual({ cells: 3, whileStarting: 1 });
   });
 
   test('says what a wrong targetRps costs, and how often Infer changes beside HPA', () => {

@@ -93,6 +93,13 @@ export interface Excess {
   rival: string;
 }
 
+/** Cells in which Infer had more requests late than may be. */
+export interface Missed {
+  cells: number;
+  /** Of them, those in which more than may be late came while replicas started: too late, whatever the others were. */
+  whileStarting: number;
+}
+
 export interface Aggregates {
   cells: Record<CellStatus, number>;
   policies: PolicyAggregate[];
@@ -100,6 +107,7 @@ export interface Aggregates {
   /** The most by which Infer's J exceeds the best rival's in one cell, and in the mean of a cell's seeds. */
   worstExcess: Excess | undefined;
   worstExcessOfSeedMeans: Excess | undefined;
+  missed: Missed;
   /** How much J rises with a targetRps that is wrong. */
   wrongTargetRps: { tooHigh: number; tooLow: number };
   /** Infer's changes to those of HPA with default settings, the fewer of its two. */
@@ -123,6 +131,7 @@ export function aggregate(cells: readonly ScoredCell[]): Aggregates {
     })),
     worstExcess: worstExcess(scored),
     worstExcessOfSeedMeans: worstExcess(seedMeans(scored)),
+    missed: missedIn(scored),
     wrongTargetRps: {
       tooHigh: pairedDifference(scored, INFER_TOO_HIGH, INFER).mean,
       tooLow: pairedDifference(scored, INFER_TOO_LOW, INFER).mean,
@@ -175,6 +184,14 @@ export function excessOf({ scores, ...cell }: Pick<ScoredCell, 'scores'> & CellN
   const [rival, { j }] = rivals.reduce((best, candidate) => (candidate[1].j < best[1].j ? candidate : best));
   const { workload, targetFactor, coldStartSeconds, seed } = cell;
   return { j: own - j, cell: { workload, targetFactor, coldStartSeconds, seed }, rival };
+}
+
+function missedIn(cells: readonly ScoredCell[]): Missed {
+  const missed = cells
+    .flatMap(({ scores }) => scores.get(INFER) ?? [])
+    .filter(({ attainment }) => attainment < WANTED_ATTAINMENT);
+  const starting = missed.filter(({ lateWhileStarting }) => lateWhileStarting > 1 - WANTED_ATTAINMENT);
+  return { cells: missed.length, whileStarting: starting.length };
 }
 
 function worstExcess(cells: readonly ScoredCell[]): Excess | undefined {

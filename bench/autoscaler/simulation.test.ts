@@ -141,6 +141,13 @@ describe('a simulated deployment', () => {
     expect(outcome.gpuHours).toBeCloseTo((2 * 40) / 3600, 6);
   });
 
+  test('tells what is late while replicas start from what is late otherwise', () => {
+    const late = [10_000, 25_000, 30_000, 60_000, 90_000].map((arrivalMs) => request(arrivalMs, 300));
+    const requests = [...late, request(40_000)].toSorted((a, b) => a.arrivalMs - b.arrivalMs);
+    const { outcome } = simulatePolicy(cell(requests, 1), wanting([0, 1], [20_000, 2], [70_000, 1]));
+    expect(outcome).toMatchObject({ attainment: 1 / 6, lateWhileStarting: 2 / 6 });
+  });
+
   test('replays the plan of a policy to the same end', () => {
     const sizes = [
       { promptTokens: 300, outputTokens: 50 },

@@ -136,7 +136,7 @@ class Simulation {
 
   run(steering: Steering, observer?: Observer): Run {
     this.#observer = observer;
-    const { workload, targets, engine } = this.#cell;
+    const { workload, targets, engine, coldStartMs } = this.#cell;
     const { fleet, arrivalsMs } = this;
     const lastMs = workload.endMs + targets.targetLatencyMs + GRACE_MS;
     let nextRequest = 0;
@@ -155,6 +155,7 @@ class Simulation {
       policy: this.#name,
       workload,
       targetLatencyMs: targets.targetLatencyMs,
+      coldStartMs,
       gpuHours: (fleet.costMs * engine.gpus) / 3_600_000,
       plan: this.#plan,
       journal: this.#journal,
