@@ -11,6 +11,7 @@ const MOST_EXCESS = 0.15;
 const LEAST_ATTAINED = 0.9;
 const MOST_BY_WRONG_TARGET = 0.15;
 const MOST_CHANGES_TO_HPA = 0.5;
+const WHILE_STARTING = 'more than 5 % of the requests came while replicas started or none served, and were late';
 
 /** Returns a line for each goal, with what was measured. */
 export function goalLines(aggregates: Aggregates): string {
@@ -63,8 +64,8 @@ function attainmentGoal({ policies, missed }: Aggregates): Goal {
   return {
     isMet: share >= LEAST_ATTAINED,
     text:
-      `the target attained in ${percent(LEAST_ATTAINED)} of the cells: in ${percent(share)}; in ${missed.whileStarting} of ` +
-      `the ${missed.cells} others more were late while replicas started than may be late at all`,
+      `the target attained in ${percent(LEAST_ATTAINED)} of the cells: in ${percent(share)}` +
+      (missed.cells === 0 ? '' : `; in ${missed.whileStarting} of the ${missed.cells} others ${WHILE_STARTING}`),
   };
 }
 

@@ -11,18 +11,19 @@ export interface FinishedRun {
   policy: string;
   workload: Workload;
   targetLatencyMs: number;
-  coldStartMs: number;
   gpuHours: number;
   plan: Outcome['plan'];
   journal: Journal;
   arrivalsMs: Float64Array;
+  /** 1 for each request that came while replicas started or none served, where that is known. */
+  cameWhileStarting?: Uint8Array;
   /** When the simulation gave up on requests that had not ended. */
   lastMs: number;
 }
 
 /** Returns the outcome of a run. A request that never ended, or had no first token, counts with its age at the end. */
 export function scoreRun(run: FinishedRun): Outcome {
-  const { workload, journal, arrivalsMs, targetLatencyMs, plan, lastMs } = run;
+  const { workload, journal, arrivalsMs, cameWhileStarting, targetLatencyMs, plan, lastMs } = run;
   const from = firstAtOrAfter(arrivalsMs, workload.warmUpMs);
   const to = firstAtOrAfter(arrivalsMs, workload.endMs);
   const latencies = new Float64Array(to - from);
@@ -30,7 +31,6 @@ export function scoreRun(run: FinishedRun): Outcome {
   const minutes = Math.ceil((workload.endMs - workload.warmUpMs) / MINUTE_MS);
   const arrived = new Int32Array(minutes);
   const inTime = new Int32Array(minutes);
-  const isStarting = startingAt(plan, run.coldStartMs);
   let attained = 0;
   let lateWhileStarting = 0;
   for (let request = from; request < to; request++) {
@@ -41,7 +41,7 @@ export function scoreRun(run: FinishedRun): Outcome {
     const minute = Math.floor((arrivalMs - workload.warmUpMs) / MINUTE_MS);
     arrived[minute] = (arrived[minute] ?? 0) + 1;
     if (latencyMs > targetLatencyMs) {
-      if (isStarting(arrivalMs)) lateWhileStarting++;
+      lateWhileStarting += cameWhileStarting?.[request] ?? 0;
       continue;
     }
     attained++;
@@ -50,7 +50,7 @@ export function scoreRun(run: FinishedRun): Outcome {
   return {
     policy: run.policy,
     attainment: to > from ? attained / (to - from) : 1,
-    lateWhileStarting: lateWhileStarting / Math.max(1, to - from),
+    ...(cameWhileStarting && { lateWhileStarting: lateWhileStarting / Math.max(1, to - from) }),
     latencyP95Ms: selectQuantile(latencies, 0.95),
     latencyP99Ms: selectQuantile(latencies, 0.99),
     firstTokenP95Ms: selectQuantile(firstTokens, 0.95),
@@ -64,19 +64,6 @@ export function scoreRun(run: FinishedRun): Outcome {
 /** Returns the smallest value that a share of the sorted values does not exceed; 0 where there are none. */
 export function quantileOf(sorted: Float64Array, quantile: number): number {
   return sorted[Math.max(0, Math.ceil(quantile * sorted.length) - 1)] ?? 0;
-}
-
-/** Returns whether at a time, asked for in order, replicas start that were wanted no longer ago than a cold start. */
-function startingAt(plan: Outcome['plan'], coldStartMs: number): (atMs: number) => boolean {
-  let next = 1;
-  let readyAtMs = -Infinity;
-  return (atMs) => {
-    for (; (plan[next]?.[0] ?? Infinity) <= atMs; next++) {
-      const [wantedAtMs, replicas] = plan[next] as Outcome['plan'][number];
-      if (replicas > (plan[next - 1]?.[1] ?? 0)) readyAtMs = wantedAtMs + coldStartMs;
-    }
-    return atMs < readyAtMs;
-  };
 }
 
 function sinceMs(arrivalMs: number, untilMs: number, lastMs: number): number {

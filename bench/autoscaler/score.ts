@@ -96,7 +96,7 @@ export interface Excess {
 /** Cells in which Infer had more requests late than may be. */
 export interface Missed {
   cells: number;
-  /** Of them, those in which more than may be late came while replicas started: too late, whatever the others were. */
+  /** Of them, those in which more than may be late came while replicas started or none served. */
   whileStarting: number;
 }
 
@@ -187,11 +187,11 @@ export function excessOf({ scores, ...cell }: Pick<ScoredCell, 'scores'> & CellN
 }
 
 function missedIn(cells: readonly ScoredCell[]): Missed {
-  const missed = cells
-    .flatMap(({ scores }) => scores.get(INFER) ?? [])
-    .filter(({ attainment }) => attainment < WANTED_ATTAINMENT);
-  const starting = missed.filter(({ lateWhileStarting }) => lateWhileStarting > 1 - WANTED_ATTAINMENT);
-  return { cells: missed.length, whileStarting: starting.length };
+  const own = cells.flatMap(({ scores }) => scores.get(INFER) ?? []);
+  return {
+    cells: own.filter(({ attainment }) => attainment < WANTED_ATTAINMENT).length,
+    whileStarting: own.filter(({ lateWhileStarting = 0 }) => lateWhileStarting > 1 - WANTED_ATTAINMENT).length,
+  };
 }
 
 function worstExcess(cells: readonly ScoredCell[]): Excess | undefined {

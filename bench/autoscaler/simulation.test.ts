@@ -146,6 +146,10 @@ describe('a simulated deployment', () => {
     const requests = [...late, request(40_000)].toSorted((a, b) => a.arrivalMs - b.arrivalMs);
     const { outcome } = simulatePolicy(cell(requests, 1), wanting([0, 1], [20_000, 2], [70_000, 1]));
     expect(outcome).toMatchObject({ attainment: 1 / 6, lateWhileStarting: 2 / 6 });
+    const cancelled = simulatePolicy(cell(late, 1), wanting([0, 1], [20_000, 2], [25_000, 1]));
+    expect(cancelled.outcome).toMatchObject({ attainment: 0, lateWhileStarting: 1 / 5 });
+    const asleep = simulatePolicy(cell(late, 0), wanting([0, 0], [90_000, 1]));
+    expect(asleep.outcome).toMatchObject({ attainment: 0, lateWhileStarting: 1 });
   });
 
   test('replays the plan of a policy to the same end', () => {

@@ -111,6 +111,8 @@ class Simulation {
   readonly #name: string;
   readonly #journal: Journal;
   readonly #plan: [number, number][];
+  /** 1 for each request that came while replicas started or none served. */
+  readonly #cameWhileStarting: Uint8Array;
   #observer: Observer | undefined;
   /** Scored requests that have not ended. */
   #open = 0;
@@ -132,11 +134,12 @@ class Simulation {
     this.fleet = new Fleet(cell, this.#journal, cost, (request, nowMs) => this.#ended(request, nowMs));
     this.fleet.begin(targets.initialReplicas);
     this.#plan = [[0, targets.initialReplicas]];
+    this.#cameWhileStarting = new Uint8Array(arrivalsMs.length);
   }
 
   run(steering: Steering, observer?: Observer): Run {
     this.#observer = observer;
-    const { workload, targets, engine, coldStartMs } = this.#cell;
+    const { workload, targets, engine } = this.#cell;
     const { fleet, arrivalsMs } = this;
     const lastMs = workload.endMs + targets.targetLatencyMs + GRACE_MS;
     let nextRequest = 0;
@@ -155,11 +158,11 @@ class Simulation {
       policy: this.#name,
       workload,
       targetLatencyMs: targets.targetLatencyMs,
-      coldStartMs,
       gpuHours: (fleet.costMs * engine.gpus) / 3_600_000,
       plan: this.#plan,
       journal: this.#journal,
       arrivalsMs,
+      cameWhileStarting: this.#cameWhileStarting,
       lastMs,
     });
     return { outcome, arrivalsMs, journal: this.#journal };
@@ -168,6 +171,7 @@ class Simulation {
   #arrive(request: number, steering: Steering, nowMs: number): void {
     const { fleet } = this;
     this.#observer?.arrived();
+    if (fleet.starting.length > 0 || fleet.ready.length === 0) this.#cameWhileStarting[request] = 1;
     fleet.route(request, nowMs);
     // The first that is held; a policy that does nothing about it is asked again when its period ends.
     if (steering.wakes && fleet.held.length === 1 && fleet.starting.length === 0) {

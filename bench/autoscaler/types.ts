@@ -61,8 +61,8 @@ export interface Outcome {
   policy: string;
   /** Share of the requests that ended within the latency target; those that never ended count as late. */
   attainment: number;
-  /** Share of the requests that were late and came within a cold start of a wish for more replicas. */
-  lateWhileStarting: number;
+  /** Share of the requests that came while replicas started or none served, and were late; of simulated runs only. */
+  lateWhileStarting?: number;
   latencyP95Ms: number;
   latencyP99Ms: number;
   firstTokenP95Ms: number;

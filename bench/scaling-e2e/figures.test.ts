@@ -30,7 +30,7 @@ test('latencies begin at the arrival, what failed is late, and the warm-up does 
     [2_000, 4],
     [3_000, 3],
   ] as const;
-  const outcome = outcomeOf(ANSWERS, { workload, targetLatencyMs: 500, coldStartMs: 0, gpuHours: 1, plan });
+  const outcome = outcomeOf(ANSWERS, { workload, targetLatencyMs: 500, gpuHours: 1, plan });
   expect(outcome).toMatchObject({ attainment: 1 / 3, gpuHours: 1, changes: 2, reversals: 1 });
   expect(outcome.latencyP99Ms).toBe(6_000);
 });
@@ -40,7 +40,7 @@ test('lateness of sending is of what is scored', () => {
 });
 
 function outcome(changes: number, gpuHours: number): Outcome {
-  return { ...outcomeOf(ANSWERS, { workload, targetLatencyMs: 500, coldStartMs: 0, gpuHours, plan: [] }), changes };
+  return { ...outcomeOf(ANSWERS, { workload, targetLatencyMs: 500, gpuHours, plan: [] }), changes };
 }
 
 test('a ratio is measured over predicted', () => {

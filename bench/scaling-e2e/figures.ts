@@ -20,7 +20,7 @@ export type Figures = Pick<Outcome, (typeof FIGURES)[number]>;
 /** Returns the outcome of requests that were sent, in the order of the workload's; a latency begins at the arrival. */
 export function outcomeOf(
   sent: readonly Sent[],
-  run: { workload: Workload; targetLatencyMs: number; coldStartMs: number; gpuHours: number; plan: Outcome['plan'] },
+  run: { workload: Workload; targetLatencyMs: number; gpuHours: number; plan: Outcome['plan'] },
 ): Outcome {
   const { requests } = run.workload;
   return scoreRun({

@@ -81,7 +81,6 @@ export async function measure(
   const outcome = outcomeOf(sent, {
     workload,
     targetLatencyMs: targets.targetLatencyMs,
-    coldStartMs,
     gpuHours: (held * ENGINE_MODEL.gpus) / 3_600_000,
     plan: planOf(watch.wanted, startsAtMs),
   });
