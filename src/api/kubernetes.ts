@@ -103,7 +103,14 @@ export interface DeploymentStatus {
   readyReplicas?: number;
   availableReplicas?: number;
   unavailableReplicas?: number;
-  conditions?: { type: string; status: string; reason?: string; message?: string; lastTransitionTime?: string }[];
+  conditions?: {
+    type: string;
+    status: string;
+    reason?: string;
+    message?: string;
+    lastTransitionTime?: string;
+    lastUpdateTime?: string;
+  }[];
 }
 
 export interface Deployment extends KubeObject {
@@ -135,17 +142,19 @@ export function isRollingOut({ status }: Deployment): boolean {
 }
 
 /**
- * Returns the pod-template-hash of the template that is rolled out, as the Deployment's condition Progressing names its
- * ReplicaSet; undefined where none is, or where it tells of another. Kubernetes says it nowhere else on the Deployment.
+ * Returns the pod-template-hash of the ReplicaSet that the Deployment's condition Progressing names, and when its rollout
+ * was completed (RFC 3339), if it was; undefined where none is named. Kubernetes tells of it nowhere else on the Deployment.
+ * The one before goes on being named where the template went back to an older one, or a write of Kubernetes was lost, until
+ * that of the template makes progress.
  */
-export function hashRolledOut(deployment: Deployment): string | undefined {
-  if (!isObserved(deployment) || !isRollingOut(deployment)) return undefined;
-  const { metadata, status } = deployment;
-  const progressing = status?.conditions?.find(({ type }) => type === 'Progressing');
-  // It is of the rollout before: where a write was lost, Kubernetes may tell of that until the new one makes progress.
-  if (progressing?.reason === 'NewReplicaSetAvailable') return undefined;
-  const [, hash] = new RegExp(`"${metadata.name}-([a-z0-9]+)"`).exec(progressing?.message ?? '') ?? [];
-  return hash;
+export function namedRevision({
+  metadata,
+  status,
+}: Deployment): { hash: string; completedAt?: string | undefined } | undefined {
+  const said = status?.conditions?.find(({ type }) => type === 'Progressing');
+  const [, hash] = new RegExp(`"${metadata.name}-([a-z0-9]+)"`).exec(said?.message ?? '') ?? [];
+  if (hash === undefined) return undefined;
+  return said?.reason === 'NewReplicaSetAvailable' ? { hash, completedAt: said.lastUpdateTime } : { hash };
 }
 
 /**

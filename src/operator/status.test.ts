@@ -249,6 +249,16 @@ describe('computeStatus', () => {
     expect(verdicts(statusOf(seen))['Progressing']).toBe('True/RollingOut');
   });
 
+  test('a rollout is not complete while replicas of both revisions stay, whatever Kubernetes has counted', () => {
+    const old = { ...readyPod(), metadata: { ...readyPod().metadata, labels: { 'pod-template-hash': 'old' } } };
+    const leaving = { ...old, metadata: { ...old.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } };
+    const ended = { ...old, status: { phase: 'Failed' } };
+    const told = [[old, loading], [old], [leaving, readyPod()], [ended, readyPod()]].map(
+      (pods) => verdicts(statusOf(deploymentWith(observation({ pods }), settled)))['Progressing'],
+    );
+    expect(told).toEqual(['True/RollingOut', 'True/Complete', 'True/Complete', 'True/Complete']);
+  });
+
   test('a pod that a node ended long ago neither costs nor hides what its successor does', () => {
     const profile = hardwareProfile({ price: { currency: 'USD', perGpuHour: '2' } });
     const ended = replicaPod({}, { phase: 'Failed', reason: 'UnexpectedAdmissionError', message: 'no device' });

@@ -17,6 +17,8 @@ export interface ProgressInput {
   problem: Problem | undefined;
   /** What keeps the spec from being carried out; undefined where nothing does. */
   held: Problem | undefined;
+  /** Whether replicas of more than one revision stay: the Deployment's own counts come later. */
+  isMixed: boolean;
 }
 
 const SCALED_TO_ZERO: Verdict = {
@@ -79,10 +81,10 @@ function isInOrder(problem: Problem | undefined): boolean {
 
 /** Is a change under way, done, or stuck? The first that holds. */
 export function progressingVerdict(input: ProgressInput): Verdict {
-  const { deployment, held, ready, desired } = input;
+  const { deployment, held, isMixed, ready, desired } = input;
   // The Deployment is that of a former spec, if there is one.
   if (held) return { status: PASSING.includes(held.reason) ? 'True' : 'False', ...held };
-  const rollingOut = deployment !== undefined && (!isObserved(deployment) || isRollingOut(deployment));
+  const rollingOut = deployment !== undefined && (isMixed || !isObserved(deployment) || isRollingOut(deployment));
   const stuck = stuckVerdict(input, rollingOut || ready < desired);
   if (stuck) return stuck;
   if (rollingOut) {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { readyPod, replicaPod } from '../../../test/support/resources.ts';
-import type { Deployment, Pod } from '../../api/kubernetes.ts';
+import type { Deployment, DeploymentStatus, Pod } from '../../api/kubernetes.ts';
 import type { ReplicaContext } from './context.ts';
 import { endedByNode, leaving, ofNewestRevision, outgrown } from './endings.ts';
 
@@ -92,15 +92,21 @@ test.each([
   expect(leaving(pod)).toMatchObject({ phase: 'draining', problem: { reason } });
 });
 
+function at(minute: number): string {
+  return `2026-01-01T00:${String(minute).padStart(2, '0')}:00Z`;
+}
+
 /** `pod` of the revision that was made `minute` minutes after midnight. */
 function made(pod: Pod, minute: number, revision = 'a'): Pod {
-  const creationTimestamp = `2026-01-01T00:${String(minute).padStart(2, '0')}:00Z`;
-  return { ...pod, metadata: { ...pod.metadata, creationTimestamp, labels: { 'pod-template-hash': revision } } };
+  return {
+    ...pod,
+    metadata: { ...pod.metadata, creationTimestamp: at(minute), labels: { 'pod-template-hash': revision } },
+  };
 }
 
 function readySince(minute: number): Pod {
   const ready = readyPod();
-  const lastTransitionTime = `2026-01-01T00:${minute}:00Z`;
+  const lastTransitionTime = at(minute);
   return { ...ready, status: { ...ready.status, conditions: [{ type: 'Ready', status: 'True', lastTransitionTime }] } };
 }
 
@@ -155,9 +161,12 @@ test('of two revisions that were made within one second, the newest is the one t
 });
 
 /** A Deployment with one of two replicas of its template, of which Kubernetes says this. */
-function rollingOut(message: string, more: Deployment['status'] & { reason?: string } = {}): Deployment {
-  const { reason = 'ReplicaSetUpdated', ...status } = more;
-  const conditions = [{ type: 'Progressing', status: 'True', reason, message }];
+function rollingOut(
+  message: string,
+  more: DeploymentStatus & { reason?: string; lastUpdateTime?: string } = {},
+): Deployment {
+  const { reason = 'ReplicaSetUpdated', lastUpdateTime = at(1), ...status } = more;
+  const conditions = [{ type: 'Progressing', status: 'True', reason, message, lastUpdateTime }];
   return {
     metadata: { name: 'infer-chat', generation: 2 },
     status: { observedGeneration: 2, replicas: 2, updatedReplicas: 1, conditions, ...status },
@@ -167,6 +176,14 @@ function rollingOut(message: string, more: Deployment['status'] & { reason?: str
 describe('a replica of the old revision that was made again', () => {
   const [failing, again] = [made(replicaPod({}), 2, '7d4b9c'), made(readySince(5), 4, '5f47dd')];
   const PROGRESSING = 'ReplicaSet "infer-chat-7d4b9c" is progressing.';
+
+  /** A rollout of the old revision was completed in this minute, which Kubernetes goes on telling. */
+  const completed = (minute: number, more: DeploymentStatus = {}): Deployment =>
+    rollingOut('ReplicaSet "infer-chat-5f47dd" has successfully progressed.', {
+      ...more,
+      reason: 'NewReplicaSetAvailable',
+      lastUpdateTime: at(minute),
+    });
 
   test.each([
     'Created new replica set "infer-chat-7d4b9c"',
@@ -178,13 +195,36 @@ describe('a replica of the old revision that was made again', () => {
   });
 
   test.each([
-    ['Kubernetes has yet to see the change', rollingOut(PROGRESSING, { observedGeneration: 1 })],
-    ['nothing is rolled out', rollingOut(PROGRESSING, { updatedReplicas: 2 })],
-    ['it tells of the rollout before', rollingOut(PROGRESSING, { reason: 'NewReplicaSetAvailable' })],
+    ['Kubernetes has yet to see another change', rollingOut(PROGRESSING, { observedGeneration: 1 })],
+    ['Kubernetes has yet to count it', rollingOut(PROGRESSING, { replicas: 1 })],
+    ['Kubernetes still tells of the rollout before', completed(1)],
+    ['Kubernetes still tells of the rollout before, and has yet to count it', completed(1, { replicas: 1 })],
+  ])('is not of the newest where %s', (_sentence, deployment) => {
+    expect(ofNewestRevision([failing, again], deployment)).toEqual([failing]);
+  });
+
+  test.each([
     ['it says another thing', rollingOut('Deployment "infer-chat" is progressing.')],
-    ['none of its replicas is there', rollingOut('ReplicaSet "infer-chat-844c58" is progressing.')],
+    ['none of the replicas that it names is there', rollingOut('ReplicaSet "infer-chat-844c58" is progressing.')],
   ])('is taken for it by its age where %s', (_sentence, deployment) => {
     expect(ofNewestRevision([failing, again], deployment)).toEqual([again]);
+  });
+
+  test('is of the newest where that was rolled out since, and one of the other is left over', () => {
+    expect(ofNewestRevision([failing, again], completed(3))).toEqual([again]);
+  });
+
+  test('is told from two newer ones of which Kubernetes has named none yet, and the younger of them is the newest', () => {
+    const mended = made(replicaPod({}), 3, '66696465');
+    expect(ofNewestRevision([failing, mended, again], completed(1))).toEqual([mended]);
+  });
+
+  test('is not told of while it leaves, where Kubernetes names no newer one', () => {
+    const evicted = made(over('Evicted', CACHE_FULL), 3, '5f47dd');
+    const leaving = made(going([]), 4, '5f47dd');
+    const next = made(replicaPod({}), 9, '7d4b9c');
+    expect(outgrown([evicted, leaving, next], completed(8), context)).toBeUndefined();
+    expect(outgrown([evicted, leaving], completed(8), context)?.reason).toBe('DiskFull');
   });
 
   test('does not hide that those of the new one outgrow what they have', () => {

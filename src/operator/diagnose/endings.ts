@@ -1,5 +1,5 @@
 /** Pure: replicas that Kubernetes ended, or whose node is gone → who ended them, why, and whether it may come again. */
-import { hashRolledOut, isReady, type Deployment, type Pod } from '../../api/kubernetes.ts';
+import { isReady, namedRevision, type Deployment, type Pod } from '../../api/kubernetes.ts';
 import { REVISION_LABEL } from '../../api/labels.ts';
 import { conditionOf, failed, type Problem, type ReplicaContext, type ReplicaState } from './context.ts';
 import { hostileText, withoutFullStop } from './messages.ts';
@@ -121,13 +121,25 @@ export function outgrown(
  * was to mend.
  */
 export function ofNewestRevision(pods: readonly Pod[], deployment: Deployment | undefined): Pod[] {
-  const hash = deployment && hashRolledOut(deployment);
-  const current = pods.filter((pod) => hash !== undefined && revisionOf(pod) === hash);
+  const named = deployment && namedRevision(deployment);
+  const isNamed = (pod: Pod): boolean => revisionOf(pod) === named?.hash;
+  // By the times and not by the Deployment's counts, which come later than the pods.
+  const after = Date.parse(named?.completedAt ?? '');
+  const newer = pods.filter((pod) => !isNamed(pod) && createdMs(pod) >= after);
+  const told = newer.length > 0 ? newer : pods.filter(isNamed);
   // A pod of the old revision whose node was drained is made again, and younger than those that fail.
-  if (current.length > 0) return current;
+  const candidates = told.length > 0 ? told : pods;
   // Kubernetes keeps whole seconds: of two that were made within one, the old revision is the one that serves, if any does.
-  const newest = pods.toSorted((a, b) => createdMs(b) - createdMs(a) || Number(isReady(a)) - Number(isReady(b)))[0];
+  const newest = candidates.toSorted(
+    (a, b) => createdMs(b) - createdMs(a) || Number(isReady(a)) - Number(isReady(b)),
+  )[0];
   return pods.filter((pod) => revisionOf(pod) === revisionOf(newest));
+}
+
+/** Returns whether replicas of more than one revision are among `pods`, those aside that leave or have ended. */
+export function isMixed(pods: readonly Pod[]): boolean {
+  const stay = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && !isOver(pod));
+  return new Set(stay.map(revisionOf)).size > 1;
 }
 
 function createdMs({ metadata }: Pod): number {

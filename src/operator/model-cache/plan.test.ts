@@ -180,6 +180,12 @@ describe('planCache', () => {
     expect(env(planned(rolling, newer).job)).not.toHaveProperty('INFER_KEEP_FOLDERS');
     const unseen = running({ observedGeneration: 2, replicas: 1, updatedReplicas: 1 });
     expect(env(planned(unseen, newer).job)).not.toHaveProperty('INFER_KEEP_FOLDERS');
+    // The Deployment's counts come later than the pods.
+    const settled = running({ observedGeneration: 3, replicas: 1, updatedReplicas: 1 });
+    const pods = ['old', 'next'].map((hash): Pod => ({
+      metadata: { name: hash, labels: { 'pod-template-hash': hash } },
+    }));
+    expect(env(planned({ ...settled, pods }, newer).job)).not.toHaveProperty('INFER_KEEP_FOLDERS');
   });
 });
 

@@ -6,13 +6,13 @@ import {
   isComplete,
   isObserved,
   isRollingOut,
-  type Deployment,
   type Job,
   type PersistentVolumeClaim,
   type PodTemplate,
 } from '../../api/kubernetes.ts';
 import { FETCH_COMPONENT } from '../../api/labels.ts';
 import type { Problem } from '../diagnose/context.ts';
+import { isMixed } from '../diagnose/endings.ts';
 import { replicaContext } from '../diagnose/replica-context.ts';
 import { lookAgainForPod, viewJob } from '../diagnose/job.ts';
 import { steady } from '../diagnose/steady.ts';
@@ -68,7 +68,7 @@ export function planCache(
   const volume = children.cacheClaim?.metadata.uid;
   // What was in a claim that is lost is lost: the Job for another one has another name.
   if (volume === undefined) return { ...claim, obsolete: jobs, problem: TO_BE_FETCHED };
-  const keep = keptFolders(children.deployment, files);
+  const keep = keptFolders(observation, files);
   const job = buildFetchJob({ resource, profile: profile.spec, files, volume, keep, install });
   const view = viewJob(job.metadata.name, observation, now);
   const planned = { ...claim, job, obsolete: jobs.filter((other) => other !== view.job) };
@@ -78,9 +78,12 @@ export function planCache(
 }
 
 /** Only while no rollout is under way is it known that replicas read no folders but those of the template. */
-function keptFolders(deployment: Deployment | undefined, { model, adapters }: ModelFiles): string[] | undefined {
+function keptFolders(
+  { children: { deployment }, pods }: Observation,
+  { model, adapters }: ModelFiles,
+): string[] | undefined {
   const wanted = [model, ...adapters].map(({ directory }) => directory);
   if (deployment === undefined) return cacheFolders(wanted);
-  if (!isObserved(deployment) || isRollingOut(deployment)) return undefined;
+  if (!isObserved(deployment) || isRollingOut(deployment) || isMixed(pods)) return undefined;
   return cacheFolders([...wanted, ...(deployment.spec.template.spec.containers[0]?.args ?? [])]);
 }
