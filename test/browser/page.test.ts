@@ -349,7 +349,8 @@ test('by keyboard alone: sign in, open one, chat, and back', async () => {
   expect(await tab.getByRole('tabpanel').innerText()).toContain('from openai import OpenAI');
   await tab.goBack();
   await row(tab, 'qwen3-8b').waitFor();
-  expect(await focused()).toBe('Active models');
+  // It gets the focus after the drawing.
+  await eventually(async () => expect(await focused()).toBe('Active models'));
 });
 
 /** The text of what has the focus, or its label. */

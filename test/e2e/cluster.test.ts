@@ -174,7 +174,8 @@ describe('the local cluster', () => {
     expect((await pids()).every((pid) => pid === undefined)).toBe(true);
     await up(1);
     expect(await pids()).not.toContain(undefined);
-    expect(await kubectl(cluster, containers)).toBe(containerBefore);
+    // A kubelet that starts says of what it has yet to probe that it is not ready.
+    await eventually(async () => expect(await kubectl(cluster, containers)).toBe(containerBefore), 30_000);
     expect(await node('t-cluster-node-1', '{.status.capacity.nvidia\\.com/gpu}')).toBe('4');
     await expectAnswer('t-cluster-node-1');
   }, 90_000);

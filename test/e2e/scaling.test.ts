@@ -165,11 +165,12 @@ describe('scaling', () => {
       60_000,
       500,
     );
+    // Long before the next request, which is held for as long as the gateway knows when it comes.
+    await k('patch', 'infer', 'zero', '--type=merge', '-p', '{"spec":{"holdTimeoutSeconds":1}}');
     await ready('zero', 0);
     expect((await statusOf('zero')).conditions).toContainEqual(
       expect.objectContaining({ type: 'Ready', status: 'True', reason: 'ScaledToZero' }),
     );
-    await k('patch', 'infer', 'zero', '--type=merge', '-p', '{"spec":{"holdTimeoutSeconds":1}}');
     const refused = await eventually(
       async () => {
         const response = await ask('zero');

@@ -190,6 +190,13 @@ describe('crash points', () => {
         return found;
       });
       if (scenario === 'whole life') await liveOn(namespace, history);
+      if (fault) {
+        const { crash: what } = fault;
+        const wanted = countsAfter(what, reference(scenario).counts);
+        // The watches of the history come back some seconds after an API server. The test compares, and names the run.
+        const isSeen = (): void => expect(countsAfter(what, history.counts)).toEqual(wanted);
+        await eventually(isSeen, 30_000).catch(() => undefined);
+      }
       expect(operator.running).toBe(true);
       const requests = proxy.writes({ namespace });
       const made = requests.filter(

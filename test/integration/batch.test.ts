@@ -24,6 +24,7 @@ import { BatchProcess } from '../support/batch-process.ts';
 import { eventually } from '../support/eventually.ts';
 import { FakeKubelet, servingStatus } from '../support/fake-kubelet.ts';
 import { clientOf, createNamespace, sharedKubeconfig } from '../support/kube.ts';
+import { denied } from '../support/operator-bed.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
 import {
   createAccounts,
@@ -36,7 +37,6 @@ import {
 import { BATCH_ACCOUNT, GATEWAY_ACCOUNT, installApi, OPERATOR_ACCOUNT } from '../support/product.ts';
 import { ensurePythonPackage } from '../support/python-package.ts';
 import { ReplicaEngines } from '../support/replica-engines.ts';
-import { INSTALL } from '../support/resources.ts';
 import { createDeployment, readyReason } from '../support/scenario.ts';
 
 /** A token takes 20 ms, and a hundredth of that more for each request that is answered beside it. */
@@ -257,12 +257,7 @@ test('what clients notice of a batch beside their requests', async () => {
 }, 300_000);
 
 test('no process asked for what it may not have, and no token stands in a log', () => {
-  for (const proxy of Object.values(proxies)) {
-    // Other files' namespaces are on their way out, in which nothing can be made.
-    const own = proxy.requests().filter((sent) => ['', namespace, INSTALL.namespace].includes(sent.namespace));
-    const denied = own.filter(({ status }) => status === 401 || status === 403);
-    expect(denied.map(({ verb, resource, name }) => ({ verb, resource, name }))).toEqual([]);
-  }
+  for (const proxy of Object.values(proxies)) expect(denied(proxy, namespace)).toEqual([]);
   for (const { log } of [operator, batchProcess, ...gateways.map(({ process }) => process)]) {
     expect(log).not.toMatch(/eyJ[\w-]{10}/);
     expect(log).not.toContain(key);

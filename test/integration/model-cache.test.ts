@@ -20,7 +20,7 @@ import {
   lookedUpStatus,
   servingStatus,
 } from '../support/fake-kubelet.ts';
-import { startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
+import { denied, startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
 import { hardwareProfile } from '../support/resources.ts';
 import { createDeployment, readyReason } from '../support/scenario.ts';
@@ -144,6 +144,6 @@ describe('model cache', () => {
       const claim = await client.get(persistentVolumeClaims, { namespace, name: 'infer-shared-models' });
       expect(claim?.metadata.deletionTimestamp ?? 'gone').not.toBe('');
     }, 90_000);
-    expect(proxy.requests().filter(({ status }) => status === 401 || status === 403)).toEqual([]);
+    expect(denied(proxy, namespace)).toEqual([]);
   }, 120_000);
 });

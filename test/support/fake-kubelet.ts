@@ -88,7 +88,8 @@ export class FakeKubelet {
   readonly #client: KubeClient;
   readonly #informer: Informer<Pod>;
   #statusOf: (pod: Pod) => PodStatus;
-  readonly #writes = new Set<Promise<void>>();
+  /** The last write to each pod, by its UID: the next one waits for it, since the newest status is to be the last. */
+  readonly #writes = new Map<string, Promise<void>>();
 
   /** Looks after the pods of one namespace, or of all. */
   constructor(client: KubeClient, statusOf: (pod: Pod) => PodStatus, namespace?: string) {
@@ -115,7 +116,7 @@ export class FakeKubelet {
 
   async stop(): Promise<void> {
     await this.#informer.stop();
-    await Promise.all(this.#writes);
+    await Promise.all(this.#writes.values());
   }
 
   #write(pod: Pod): void {
@@ -127,8 +128,16 @@ export class FakeKubelet {
         if (!isNotFound(error)) throw error;
       }
     };
-    // An API server that a test has just killed comes back.
-    const write = eventually(patch, 60_000, 200).finally(() => this.#writes.delete(write));
-    this.#writes.add(write);
+    const uid = pod.metadata.uid ?? '';
+    const before = this.#writes.get(uid);
+    const inTurn = async (): Promise<void> => {
+      await before;
+      // An API server that a test has just killed comes back.
+      await eventually(patch, 60_000, 200);
+    };
+    const write = inTurn().finally(() => {
+      if (this.#writes.get(uid) === write) this.#writes.delete(uid);
+    });
+    this.#writes.set(uid, write);
   }
 }

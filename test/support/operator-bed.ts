@@ -1,10 +1,11 @@
 /** What a test of the operator process stands on: a namespace of its own, a stand-in kubelet, and the shipped rights. */
 import type { KubeClient } from '../../src/kube/client.ts';
-import { startFaultProxy, type FaultProxy } from '../faults/proxy.ts';
+import { startFaultProxy, type FaultProxy, type RecordedRequest } from '../faults/proxy.ts';
 import { FakeKubelet, servingStatus } from './fake-kubelet.ts';
 import { clientOf, createNamespace, sharedKubeconfig } from './kube.ts';
 import type { OperatorProcess } from './operator-process.ts';
 import { installApi, OPERATOR_ACCOUNT } from './product.ts';
+import { INSTALL } from './resources.ts';
 
 export interface OperatorBed {
   /** With all rights, past the proxy. */
@@ -27,6 +28,18 @@ export async function startOperatorBed(prefix: string, kubeletOf: 'own' | 'all' 
   const proxy = await startFaultProxy({ upstream: kubeconfig, impersonate: OPERATOR_ACCOUNT });
   const kubelet = new FakeKubelet(client, servingStatus, kubeletOf === 'own' ? namespace : undefined);
   return { client, namespace, proxy, kubelet };
+}
+
+/**
+ * Returns what the process behind `proxy` was denied in `namespace`, in Infer's own, and outside of namespaces. Those of other
+ * tests are on their way out, in which nothing can be made.
+ */
+export function denied(proxy: FaultProxy, namespace: string): Pick<RecordedRequest, 'verb' | 'resource' | 'name'>[] {
+  return proxy
+    .requests()
+    .filter((sent) => ['', namespace, INSTALL.namespace].includes(sent.namespace))
+    .filter(({ status }) => status === 401 || status === 403)
+    .map(({ verb, resource, name }) => ({ verb, resource, name }));
 }
 
 /** Ends the operator and then what it stood on. */
