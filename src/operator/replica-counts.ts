@@ -6,7 +6,7 @@ import { markedAtMs } from '../autoscaler/marks.ts';
 import type { ReplicaCounts } from '../autoscaler/observation.ts';
 import { conditionOf, type ReplicaState } from './diagnose/context.ts';
 import { podsRefused } from './diagnose/deployment.ts';
-import { isOver, outgrown } from './diagnose/endings.ts';
+import { outgrown, staying } from './diagnose/endings.ts';
 import { replicaContext } from './diagnose/replica-context.ts';
 import { diagnoseReplica } from './diagnose/replica.ts';
 
@@ -26,17 +26,17 @@ export function replicaCounts(
 ): Omit<ReplicaCounts, 'startTimesMs'> {
   const context = replicaContext({ resource, profile: undefined });
   const current = deployment?.spec.replicas ?? 0;
-  const staying = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && !isOver(pod));
+  const replicas = staying(pods);
   // Each that takes the place of one that outgrew what it has looks well until it does the same.
   const outgrows = outgrown(pods, deployment, context) !== undefined;
-  const standings = staying.map((pod): Standing => {
+  const standings = replicas.map((pod): Standing => {
     const standing = standingOf(diagnoseReplica(pod, context), markedAtMs(pod) !== undefined);
     return standing === 'pending' && outgrows ? 'Failing' : standing;
   });
   // Those that Kubernetes has yet to make, unless it says that it may not.
   const refused = podsRefused(deployment, context);
   const unmade = refused === undefined ? 'pending' : blockedBy(refused.reason);
-  for (let missing = current - staying.length; missing > 0; missing -= 1) standings.push(unmade);
+  for (let missing = current - replicas.length; missing > 0; missing -= 1) standings.push(unmade);
   const count = (wanted: Standing): number => standings.filter((standing) => standing === wanted).length;
   const [failing, waiting] = [count('Failing'), count('WaitingForGPU')];
   return {

@@ -4,6 +4,7 @@
  * to its end. Which of the two a rollout is in stands in the Deployment's own strategy, so that it outlives the operator.
  */
 import { isObserved, isRollingOut, type Deployment, type Pod } from '../api/kubernetes.ts';
+import { revisionOf, staying } from './diagnose/endings.ts';
 
 export interface RolloutInput {
   /** The live one; undefined before the first apply. */
@@ -35,6 +36,15 @@ export function planRollout({ deployment, pods, gpuWaitSeconds, now }: RolloutIn
   if (since === undefined) return { strategy: SURGE };
   const waitMs = since + gpuWaitSeconds * 1_000 - now.getTime();
   return waitMs > 0 ? { strategy: SURGE, lookAgainMs: waitMs } : { strategy: REPLACE };
+}
+
+/**
+ * Returns whether replicas are replaced, or may be since Kubernetes has yet to see the last change. `pods` are all of the
+ * Deployment: its own counts come later than they do.
+ */
+export function isUnderWay(deployment: Deployment, pods: readonly Pod[]): boolean {
+  if (!isObserved(deployment) || isRollingOut(deployment)) return true;
+  return new Set(staying(pods).map(revisionOf)).size > 1;
 }
 
 /** Returns whether the Deployment replaces its replicas one at a time, for want of room for one more. */

@@ -8,7 +8,7 @@ import type { Standing } from '../autoscaler/standing.ts';
 import { findCondition, setCondition, type Condition } from '../kube/conditions.ts';
 import type { Problem, ReplicaContext, ReplicaState } from './diagnose/context.ts';
 import { overdue, podsRefused } from './diagnose/deployment.ts';
-import { isMixed, isOver, ofNewestRevision, outgrown } from './diagnose/endings.ts';
+import { isOver, ofNewestRevision, outgrown } from './diagnose/endings.ts';
 import type { EngineCause } from './diagnose/engine-log.ts';
 import { replicaContext } from './diagnose/replica-context.ts';
 import { steady } from './diagnose/steady.ts';
@@ -135,8 +135,8 @@ function conditions(
     ? { status: 'False', ...plan.refusal }
     : { status: 'True', reason: 'Valid', message: 'The spec is valid and its hardware profile exists.' };
   const model = plan.model?.verdict ?? UNKNOWN_MODEL;
-  const { deployment } = children;
-  const progress = { deployment, ready, desired, problem, held: plan.held, isMixed: isMixed(observation.pods) };
+  const { pods } = observation;
+  const progress = { deployment: children.deployment, pods, ready, desired, problem, held: plan.held };
   const { hardwareProfile } = effectiveSpec(resource.spec);
   const progressing = holdingUp(progressingVerdict(progress), plan.template?.standing, hardwareProfile);
   const { minReplicas } = effectiveSpec(resource.spec);

@@ -1,24 +1,24 @@
 /** Pure: the verdict of each condition. Messages are stable sentences without numbers that change. */
 import type { ReplicaReason } from '../api/conditions.ts';
-import { isObserved, isRollingOut, type Deployment } from '../api/kubernetes.ts';
+import type { Deployment, Pod } from '../api/kubernetes.ts';
 import type { Standing } from '../autoscaler/standing.ts';
 import type { Condition } from '../kube/conditions.ts';
 import type { Problem } from './diagnose/context.ts';
 import { deadlineExceeded } from './diagnose/deployment.ts';
-import { isReplacing } from './rollout.ts';
+import { isReplacing, isUnderWay } from './rollout.ts';
 
 export type Verdict = Pick<Condition, 'status' | 'reason' | 'message'>;
 
 export interface ProgressInput {
   deployment: Deployment | undefined;
+  /** All of the Deployment. */
+  pods: readonly Pod[];
   ready: number;
   desired: number;
   /** The worst that a replica suffers from. */
   problem: Problem | undefined;
   /** What keeps the spec from being carried out; undefined where nothing does. */
   held: Problem | undefined;
-  /** Whether replicas of more than one revision stay: the Deployment's own counts come later. */
-  isMixed: boolean;
 }
 
 const SCALED_TO_ZERO: Verdict = {
@@ -81,10 +81,10 @@ function isInOrder(problem: Problem | undefined): boolean {
 
 /** Is a change under way, done, or stuck? The first that holds. */
 export function progressingVerdict(input: ProgressInput): Verdict {
-  const { deployment, held, isMixed, ready, desired } = input;
+  const { deployment, held, pods, ready, desired } = input;
   // The Deployment is that of a former spec, if there is one.
   if (held) return { status: PASSING.includes(held.reason) ? 'True' : 'False', ...held };
-  const rollingOut = deployment !== undefined && (isMixed || !isObserved(deployment) || isRollingOut(deployment));
+  const rollingOut = deployment !== undefined && isUnderWay(deployment, pods);
   const stuck = stuckVerdict(input, rollingOut || ready < desired);
   if (stuck) return stuck;
   if (rollingOut) {

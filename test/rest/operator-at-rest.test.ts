@@ -86,9 +86,7 @@ test(
     await eventually(() => expect(operator.log).toMatch(/"msg":"reconciling"/), 60_000);
     // One pass over each key has happened once the queue's metric says so.
     await eventually(async () => {
-      const metrics = await (await fetch(`http://127.0.0.1:${operator.port}/metrics`)).text();
-      const passes = /infer_workqueue_work_duration_seconds_count\{[^}]*\} (\d+)/.exec(metrics)?.[1];
-      expect(Number(passes)).toBeGreaterThanOrEqual(DEPLOYMENTS);
+      expect(await operator.passes()).toBeGreaterThanOrEqual(DEPLOYMENTS);
     }, 60_000);
     expect(described()).toEqual([]);
   },

@@ -49,4 +49,9 @@ export class OperatorProcess extends LoggedProcess {
     const value = new RegExp(`^${name}${labels} (\\S+)$`, 'm').exec(text)?.[1];
     return value === undefined ? undefined : Number(value);
   }
+
+  /** Returns how many passes over deployments have ended; undefined before the first. */
+  async passes(): Promise<number | undefined> {
+    return await this.metric('infer_workqueue_work_duration_seconds_count\\{[^}]*\\}');
+  }
 }

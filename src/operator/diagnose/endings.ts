@@ -12,6 +12,11 @@ export function isOver(pod: Pod): boolean {
   return pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
 }
 
+/** Returns those of `pods` that neither leave nor have ended. */
+export function staying(pods: readonly Pod[]): Pod[] {
+  return pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && !isOver(pod));
+}
+
 /** Returns the state of a replica that is to go. */
 export function leaving(pod: Pod): ReplicaState {
   const lost = nodeLost(pod);
@@ -134,12 +139,6 @@ export function ofNewestRevision(pods: readonly Pod[], deployment: Deployment | 
     (a, b) => createdMs(b) - createdMs(a) || Number(isReady(a)) - Number(isReady(b)),
   )[0];
   return pods.filter((pod) => revisionOf(pod) === revisionOf(newest));
-}
-
-/** Returns whether replicas of more than one revision are among `pods`, those aside that leave or have ended. */
-export function isMixed(pods: readonly Pod[]): boolean {
-  const stay = pods.filter((pod) => pod.metadata.deletionTimestamp === undefined && !isOver(pod));
-  return new Set(stay.map(revisionOf)).size > 1;
 }
 
 function createdMs({ metadata }: Pod): number {

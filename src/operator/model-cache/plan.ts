@@ -2,17 +2,9 @@
  * Pure: a profile with a claim as its model cache → the claim, the Job that fills it, and whether it has done so. Until
  * then no replica of the model starts.
  */
-import {
-  isComplete,
-  isObserved,
-  isRollingOut,
-  type Job,
-  type PersistentVolumeClaim,
-  type PodTemplate,
-} from '../../api/kubernetes.ts';
+import { isComplete, type Job, type PersistentVolumeClaim, type PodTemplate } from '../../api/kubernetes.ts';
 import { FETCH_COMPONENT } from '../../api/labels.ts';
 import type { Problem } from '../diagnose/context.ts';
-import { isMixed } from '../diagnose/endings.ts';
 import { replicaContext } from '../diagnose/replica-context.ts';
 import { lookAgainForPod, viewJob } from '../diagnose/job.ts';
 import { steady } from '../diagnose/steady.ts';
@@ -22,6 +14,7 @@ import type { InstallSettings } from '../resources/deployment.ts';
 import { buildCacheClaim, buildFetchJob, cacheClaimOf } from '../resources/model-cache.ts';
 import { cacheFolders, filesOf, type ModelFiles } from '../resources/model-files.ts';
 import { jobsFor } from '../resources/metadata.ts';
+import { isUnderWay } from '../rollout.ts';
 
 type Profile = NonNullable<Observation['profile']>;
 
@@ -84,6 +77,6 @@ function keptFolders(
 ): string[] | undefined {
   const wanted = [model, ...adapters].map(({ directory }) => directory);
   if (deployment === undefined) return cacheFolders(wanted);
-  if (!isObserved(deployment) || isRollingOut(deployment) || isMixed(pods)) return undefined;
+  if (isUnderWay(deployment, pods)) return undefined;
   return cacheFolders([...wanted, ...(deployment.spec.template.spec.containers[0]?.args ?? [])]);
 }
