@@ -22,12 +22,16 @@ describe('preflight', () => {
 
   beforeAll(async () => {
     ({ client, kubelet, namespace, proxy } = await startOperatorBed('preflight'));
-    operator = OperatorProcess.start({ kubeconfig: proxy.kubeconfig, environment: { INFER_PREFLIGHT: 'on' } });
+    operator = start();
   }, 60_000);
 
   afterAll(async () => {
     await stopOperatorBed(operator, { client, kubelet, proxy });
   }, 30_000);
+
+  function start(): OperatorProcess {
+    return OperatorProcess.start({ kubeconfig: proxy.kubeconfig, environment: { INFER_PREFLIGHT: 'on' } });
+  }
 
   /** Every replica serves; a look-up ends with what `resultOf` says of the model it asks for, or goes on. */
   function answer(resultOf: (model: string) => PreflightResult | undefined): void {
@@ -133,6 +137,8 @@ describe('preflight', () => {
     await readyReason(client, namespace, 'Serving', 'lost');
     const away: PreflightResult = { failure: { reason: 'HubUnreachable', message: 'The hub does not answer.' } };
     answer(() => away);
+    // What one process sees of both has no order: where it sees the status first, the answer of the Job is still there.
+    await operator.end();
     for (const job of await jobsOf('lost')) {
       await client.delete(jobs, { namespace, name: job.metadata.name }, { propagationPolicy: 'Background' });
     }
@@ -141,6 +147,7 @@ describe('preflight', () => {
       type: 'merge',
       subresource: 'status',
     });
+    operator = start();
     const lost = await modelReason('lost', 'HubUnreachable');
     expect(lost.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'True' });
     await edit('lost', { minReplicas: 2 });
