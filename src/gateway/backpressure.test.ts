@@ -86,12 +86,13 @@ test('a 16 MB stream to a client that does not read costs the gateway less than 
     offered = 0;
     const stalled = request(port).pause();
     // The kernel's buffers on both hops take some megabytes, then nothing moves any more.
-    let last = -1;
+    let [last, still] = [-1, 0];
     await eventually(
       () => {
-        const moved = offered !== last || offered === 0;
+        still = offered === last && offered > 0 ? still + 1 : 0;
         last = offered;
-        expect(moved).toBe(false);
+        // Once alone may be a process that gets no processor.
+        expect(still).toBe(3);
       },
       15_000,
       500,

@@ -24,18 +24,22 @@ beforeEach(() => {
   read = 0;
   failed = 0;
   agent = new Agent();
-  scraper = new EngineScraper({
-    dispatcher: agent,
-    limits: { scrapeIntervalMs: INTERVAL_MS, scrapeTimeoutMs: 300, scrapeBytes: 64 * 1024 },
-    onRead: () => (read += 1),
-    onFailure: () => (failed += 1),
-  });
+  scraper = scraperThatWaits(10_000);
 });
 
 afterEach(async () => {
   scraper.close();
   await agent.destroy();
 });
+
+function scraperThatWaits(scrapeTimeoutMs: number): EngineScraper {
+  return new EngineScraper({
+    dispatcher: agent,
+    limits: { scrapeIntervalMs: INTERVAL_MS, scrapeTimeoutMs, scrapeBytes: 64 * 1024 },
+    onRead: () => (read += 1),
+    onFailure: () => (failed += 1),
+  });
+}
 
 /** A replica whose engine answers /metrics in this way, and how often it was asked. */
 async function replicaOf(
@@ -104,6 +108,7 @@ describe('nothing is learned of an engine', () => {
     ['that never ends', (response) => endless(response)],
     ['that says nonsense', (response) => response.end(GOOD.replaceAll('0', 'x'))],
   ])('%s, and it is asked again', async (_, metrics) => {
+    scraper = scraperThatWaits(300);
     const { asked, deployment, replica } = await replicaOf(metrics);
     scraper.begin(deployment, replica);
     await eventually(() => expect(failed).toBeGreaterThan(1));

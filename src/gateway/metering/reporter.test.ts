@@ -37,10 +37,14 @@ beforeEach(async () => {
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
   ledger = new UsageLedger(() => undefined);
+  reporter = reporterThatWaits(10_000);
+});
+
+function reporterThatWaits(answerMs: number): UsageReporter {
   registry = new Registry();
   const metrics = new MeterMetrics({ registry, keyExists: () => true });
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  reporter = new UsageReporter({
+  return new UsageReporter({
     upstream: { dispatcher: new Agent(), origin },
     ledger,
     meter: new Meter({ metrics, ledger, now: Date.now }),
@@ -48,9 +52,9 @@ beforeEach(async () => {
     logger: pino({ level: 'trace' }, { write: (line: string) => (log += line) }),
     now: Date.now,
     intervalMs: 20,
-    answerMs: 300,
+    answerMs,
   });
-});
+}
 
 afterEach(async () => {
   answer = taken;
@@ -120,6 +124,7 @@ test('a report that is refused is given up, told in the log and counted, and oth
 });
 
 test('reports that get no answer in time hold up no others, however many there are', async () => {
+  reporter = reporterThatWaits(300);
   const stuck = Array.from({ length: REPORTS_TOGETHER + 1 }, (_, index) => `stuck-${index}`);
   answer = (response, { namespace }) => {
     if (!stuck.includes(namespace)) taken(response);

@@ -23,8 +23,9 @@ test('the head of an answer says what waits and how full the cache is; the clien
 
 test('/metrics tells the rest, and a failure to read it is counted', async () => {
   let text = 'nothing';
+  const seen = Promise.withResolvers<void>();
   const upstream = await engine(
-    (response) => void setTimeout(() => answersWhole(response), 300),
+    (response) => void seen.promise.then(() => answersWhole(response)),
     () => true,
     (response) => response.end(text),
   );
@@ -47,5 +48,6 @@ test('/metrics tells the rest, and a failure to read it is counted', async () =>
       { inFlight: 1, engine: { kvCacheUsage: 0.125, totals: { running: 1, promptTokens: 7, generatedTokens: 8 } } },
     ]),
   );
+  seen.resolve();
   expect((await answer).status).toBe(200);
 });

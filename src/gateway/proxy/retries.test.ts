@@ -139,7 +139,7 @@ describe('before the first byte', () => {
     const silent = await engine((response) => head(response));
     const good = await engine(answersStream);
     const deployment = new FakeDeployment('tiny', [silent.origin, good.origin]);
-    const gateway = await gatewayFor(deployment, { firstByteTimeoutMs: 100 });
+    const gateway = await gatewayFor(deployment, { firstByteTimeoutMs: 500 });
     const response = await post(gateway, CHAT, chat('tiny', { stream: true }));
     expect(await response.text()).toBe(EVENT + DONE);
     noneInFlight(deployment);

@@ -185,7 +185,7 @@ describe('an answer', () => {
   });
 
   test('that takes too long is cut off, however steadily it comes', async () => {
-    await start({ downloadTimeoutMs: 200 });
+    await start({ downloadTimeoutMs: 500 });
     let [drip, left]: [NodeJS.Timeout | undefined, boolean] = [undefined, false];
     handler = (_, response) => {
       response.writeHead(200);
@@ -294,7 +294,7 @@ describe('a request ends', () => {
   });
 
   test('with 408 where its client stalls', async () => {
-    await start({ transferStallMs: 100 });
+    await start({ transferStallMs: 500 });
     const gone = new Promise<void>((resolve) => {
       handler = (request) => void request.on('close', resolve).resume();
     });
@@ -316,7 +316,7 @@ describe('a request ends', () => {
   });
 
   test('with 504 where the batch process stalls', async () => {
-    await start({ transferStallMs: 100 });
+    await start({ transferStallMs: 500 });
     handler = () => undefined;
     const answer = await ask('GET', '/v1/files');
     expect(answer.status).toBe(504);
@@ -324,7 +324,7 @@ describe('a request ends', () => {
   });
 
   test('where the batch process stalls in the middle of its answer', async () => {
-    await start({ transferStallMs: 100 });
+    await start({ transferStallMs: 500 });
     handler = (_, response) => void response.writeHead(200, { 'content-length': 100 }).write('abc');
     const answer = await ask('GET', '/v1/files/file-1/content');
     await expect(answer.text()).rejects.toThrow('terminated');
