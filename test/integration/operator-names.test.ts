@@ -66,7 +66,7 @@ describe('an alias that two deployments claim', () => {
     const owner = await client.get(inferenceDeployments, { namespace, name: 'older' });
     expect(owner && condition(owner, 'Ready')?.status).toBe('True');
     await remove('older');
-    await readyReason(client, namespace, 'Serving', 'younger', 5_000);
+    await readyReason(client, namespace, 'Serving', 'younger');
     await remove('younger');
   }, 60_000);
 
@@ -81,7 +81,7 @@ describe('an alias that two deployments claim', () => {
     expect(await engineArguments('second')).toEqual(before);
 
     await edit('first', { aliases: ['mistral'] });
-    await readyReason(client, namespace, 'Serving', 'second', 5_000);
+    await readyReason(client, namespace, 'Serving', 'second');
     await eventually(async () => expect(await engineArguments('second')).toContain('--max-model-len=1024'));
 
     await edit('second', { aliases: ['llama', 'mistral'] });
@@ -102,7 +102,7 @@ describe('an alias that two deployments claim', () => {
     );
     expect(condition(refused, 'Available')?.status).toBe('True');
     await remove('taken');
-    await readyReason(client, namespace, 'Serving', 'chat', 5_000);
+    await readyReason(client, namespace, 'Serving', 'chat');
     await remove('chat');
   }, 60_000);
 
