@@ -234,9 +234,8 @@ describe('against the simulated vLLM', () => {
       const text = await (await fetch(`${origin}/metrics`)).text();
       const done = [...text.matchAll(/^vllm:request_success_total\{.*\} (\d+)/gm)].map(([, count]) => Number(count));
       expect(done.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(20);
-    });
+    }).finally(() => engine.child.kill('SIGKILL'));
     running.phase('killed');
-    engine.child.kill('SIGKILL');
     await engine.ended;
     await new Promise((resolve) => setTimeout(resolve, 300));
     const report = await running.stop();
@@ -248,7 +247,7 @@ describe('against the simulated vLLM', () => {
     expect({ cuts: cuts.length > 0, reasons: report.reasons }).toMatchObject({ cuts: true });
     expect(report.reasons['failed: ECONNREFUSED']).toBeGreaterThan(0);
     expect(report.ok + report.failed + report.cut).toBe(report.requests);
-  }, 20_000);
+  });
 
   test('the command prints a table and a last line of JSON; its exit code tells of failures', async () => {
     // Answers of about a second, so that many are under way at the kill, however busy the machine.
