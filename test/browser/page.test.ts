@@ -98,7 +98,7 @@ describe('list', () => {
       '$6.40',
     ]);
     expect(await row(tab, 'gemma-27b').innerText()).toMatch(/Not serving ModelGated[\s\S]*accept its licence/);
-    expect(await tab.title()).toBe('Active models – Infer');
+    await eventually(async () => expect(await tab.title()).toBe('Active models – Infer'));
   });
 
   test('follows changes, new ones and deletions', async () => {
@@ -328,17 +328,21 @@ test('by keyboard alone: sign in, open one, chat, and back', async () => {
     }
     throw new Error(`Tab does not lead to ${what}, last to ${await focused()}.`);
   };
-  await tab.getByLabel('API key').waitFor();
+  // What is drawn gets the focus some frames later.
+  const expectFocused = async (what: string): Promise<void> => {
+    await eventually(async () => expect(await focused()).toBe(what));
+  };
+  await expectFocused('API key');
   await tab.keyboard.type('sk-admin');
   await tab.keyboard.press('Enter');
   await row(tab, 'qwen3-8b').waitFor();
-  expect(await focused()).toBe('Active models');
+  await expectFocused('Active models');
   await tabTo('qwen3-8b');
   expect(await tab.evaluate('getComputedStyle(document.activeElement).outlineStyle')).not.toBe('none');
   await tab.keyboard.press('Enter');
   await tab.getByRole('heading', { name: 'Conditions' }).waitFor();
   // The heading of the new screen is read first.
-  expect(await focused()).toBe('qwen3-8b');
+  await expectFocused('qwen3-8b');
   await tabTo('Message');
   await tab.keyboard.type('Hello');
   await tab.keyboard.press('Enter');
@@ -349,8 +353,7 @@ test('by keyboard alone: sign in, open one, chat, and back', async () => {
   expect(await tab.getByRole('tabpanel').innerText()).toContain('from openai import OpenAI');
   await tab.goBack();
   await row(tab, 'qwen3-8b').waitFor();
-  // It gets the focus after the drawing.
-  await eventually(async () => expect(await focused()).toBe('Active models'));
+  await expectFocused('Active models');
 });
 
 /** The text of what has the focus, or its label. */

@@ -160,10 +160,10 @@ def aborted_stream():
     for _ in range(3):
         next(stream)
     if ENGINE_METRICS:
-        expect_running(1, 1)
+        expect_running(1, 5)
     stream.close()
     if ENGINE_METRICS:
-        expect_running(0, 1)
+        expect_running(0, 5)
     chat(MODEL)
 
 

@@ -163,11 +163,11 @@ async function abortedStream(): Promise<void> {
   for await (const _ of stream) {
     chunks += 1;
     if (chunks < 3) continue;
-    if (ENGINE_METRICS !== undefined) await expectRunning(ENGINE_METRICS, 1, 1000);
+    if (ENGINE_METRICS !== undefined) await expectRunning(ENGINE_METRICS, 1, 5000);
     break; // aborts the request
   }
   assert.equal(stream.controller.signal.aborted, true);
-  if (ENGINE_METRICS !== undefined) await expectRunning(ENGINE_METRICS, 0, 1000);
+  if (ENGINE_METRICS !== undefined) await expectRunning(ENGINE_METRICS, 0, 5000);
   await chat(MODEL);
 }
 

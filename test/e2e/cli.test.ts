@@ -65,7 +65,7 @@ describe('the CLI', () => {
     expect(stdout).toMatch(/^tiny-llama is created in namespace team-a:/);
     expect(stdout).toContain('tiny-llama serves.');
     expect(stderr).toMatch(/tiny-llama: Loading: /);
-    await k('wait', '--for=condition=Ready', 'infer/tiny-llama', '--timeout=1s');
+    await k('wait', '--for=condition=Ready', 'infer/tiny-llama', '--timeout=10s');
   }, 180_000);
 
   test('status, top, events and logs show it from every side', async () => {
@@ -128,10 +128,15 @@ describe('the CLI', () => {
   }, 300_000);
 
   test('logs -f goes on as the engine writes, until Ctrl-C or the end of the replica', async () => {
-    const following = infer(['logs', 'tiny-llama', '-f', '--tail', '1']);
+    const begun = Promise.withResolvers<string>();
+    const following = infer(['logs', 'tiny-llama', '-f', '--tail', '1'], { onOutput: begun.resolve });
+    const first = await Promise.race([begun.promise, following]);
+    if (typeof first !== 'string') throw new Error(`logs ended before the replica: ${first.stderr}`);
     const pods = ['-l', 'infer.dev/deployment=tiny-llama,infer.dev/component=replica'];
     await k('delete', 'pods', ...pods, '--wait=false');
-    expect((await following).code).toBe(0);
+    const { code, stdout } = await following;
+    expect(code).toBe(0);
+    expect(stdout.length).toBeGreaterThan(first.length);
     await done(['start', 'tiny-llama', '--wait']);
   }, 120_000);
 

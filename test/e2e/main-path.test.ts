@@ -125,7 +125,7 @@ describe('main path', () => {
   test('the API server killed and back, and the operator killed: replicas stay, and changes go on', async () => {
     const uid = async (): Promise<string> =>
       await k('get', 'pods', '-l', REPLICAS, '-o', 'jsonpath={.items[*].metadata.uid}');
-    await eventually(async () => expect((await uid()).split(' ')).toHaveLength(1), 60_000);
+    await eventually(async () => expect(await uid()).toMatch(/^[^ ]+$/), 60_000);
     const before = await uid();
     const apiServer = await controlPlaneProgram(cluster, 'kube-apiserver');
     await apiServer.kill('SIGKILL');
@@ -287,6 +287,8 @@ describe('main path', () => {
     await expectReason('absent', 'ModelNotFound');
     await remove('absent');
     await kubectl(cluster, ['-n', 'infer-system', 'scale', 'deployment/hub-sim', '--replicas=0']);
+    const hub = ['-n', 'infer-system', 'get', 'pods', '-l', 'app.kubernetes.io/name=hub-sim', '-o', 'name'];
+    await eventually(async () => expect(await kubectl(cluster, hub)).toBe(''), 60_000);
     await apply({ ...deployment, metadata: { ...deployment.metadata, name: 'unreachable' } });
     await expectReason('unreachable', 'HubUnreachable', 240_000);
     await remove('unreachable');

@@ -2,6 +2,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
+import { inferenceDeployments } from '../../src/api/resources.ts';
+import { Informer } from '../../src/kube/informer.ts';
 import type { Cluster } from '../cluster/cluster-types.ts';
 import { kubectl } from '../cluster/kubectl.ts';
 import { localClusterDown, localClusterUp } from '../cluster/local-cluster.ts';
@@ -10,6 +12,7 @@ import { formatReport, startLoad, type LoadReport } from '../load/load.ts';
 import { eventually } from '../support/eventually.ts';
 import { demoKey, gatewayOrigin } from '../support/gateway-access.ts';
 import { installInfer } from '../support/install.ts';
+import { clientOf, MemoryLogger } from '../support/kube.ts';
 
 const NAME = 't-traffic';
 const MODEL = 'tiny-llama';
@@ -156,19 +159,32 @@ describe('traffic', () => {
   }, 400_000);
 
   test('a scale from three to two loses nothing, and takes the replica that was marked', async () => {
-    let marked = '';
-    const report = await underLoad(async () => {
-      const scaled = scaleTo(2);
-      const path = 'jsonpath={.status.replicas.drainingPods[0]}';
-      marked = await eventually(async () => {
-        const uid = await k('get', 'infer', MODEL, '-o', path);
-        expect(uid).not.toBe('');
-        return uid;
-      });
-      await scaled;
+    // A replica that has nothing to do is marked for some tenths of a second.
+    const marked = new Set<string>();
+    const client = clientOf(cluster.kubeconfig);
+    const resources = new Informer({
+      client,
+      resource: inferenceDeployments,
+      decode: (resource) => resource,
+      logger: new MemoryLogger(),
     });
-    expectNothingLost(report);
-    expect(await uids()).not.toContain(marked);
+    resources.onChange(({ object }) => {
+      for (const uid of object.status?.replicas?.drainingPods ?? []) marked.add(uid);
+    });
+    resources.start();
+    try {
+      await resources.synced(AbortSignal.timeout(30_000));
+      const before = await uids();
+      const report = await underLoad(async () => await scaleTo(2));
+      expectNothingLost(report);
+      await eventually(() => expect(marked.size).toBe(1));
+      const [victim = ''] = marked;
+      expect(before).toContain(victim);
+      expect(await uids()).not.toContain(victim);
+    } finally {
+      await resources.stop();
+      await client.close();
+    }
     await scaleTo(3);
   }, 300_000);
 
@@ -196,8 +212,11 @@ describe('traffic', () => {
     const leader = await k(...lease);
     const report = await underLoad(async () => {
       const uid = await k('-n', 'infer-system', 'get', 'pod', leader, '-o', 'jsonpath={.metadata.uid}');
+      const pids = await podProcesses(uid);
+      expect(pids).not.toEqual([]);
+      for (const pid of pids) process.kill(pid, 'SIGKILL');
+      // Else it is started again, and leads on by the same name.
       await k('-n', 'infer-system', 'delete', 'pod', leader, '--grace-period=0', '--force', '--wait=false');
-      for (const pid of await podProcesses(uid)) process.kill(pid, 'SIGKILL');
       await eventually(async () => expect(await k(...lease)).not.toBe(leader), 60_000, 500);
       // The new one decides: by the word of both gateways.
       await scaleTo(2);
@@ -213,6 +232,13 @@ describe('traffic', () => {
     expect(pids).not.toEqual([]);
     const report = await underLoad(async () => {
       for (const pid of pids) process.kill(pid, 'SIGKILL');
+      const restarts = `jsonpath={.items[?(@.metadata.uid=="${victim}")].status.containerStatuses[*].restartCount}`;
+      await eventually(
+        async () => expect(Number(await k('get', 'pods', '-l', REPLICAS, '-o', restarts))).toBeGreaterThan(0),
+        60_000,
+        500,
+      );
+      await k('wait', '--for=condition=Ready', 'pod', '-l', REPLICAS, '--timeout=120s');
       await expectReplicas(3);
     });
     expect({ failed: report.failed, examples: report.examples.filter(({ kind }) => kind === 'unary') }).toEqual({

@@ -16,6 +16,8 @@ export interface CliOptions {
   env?: Record<string, string>;
   /** What standard input holds; it is empty where this is absent. */
   input?: string;
+  /** Is given all of standard output as it grows. */
+  onOutput?: (stdout: string) => void;
   /** Sends Ctrl-C as soon as standard error holds this. */
   interruptAt?: string;
 }
@@ -45,7 +47,10 @@ export class Cli {
       stdio: 'pipe',
     });
     const result = { stdout: '', stderr: '' };
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (result.stdout += text));
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      result.stdout += text;
+      options.onOutput?.(result.stdout);
+    });
     let { interruptAt } = options;
     child.stderr.setEncoding('utf8').on('data', (text: string) => {
       result.stderr += text;
