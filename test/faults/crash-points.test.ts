@@ -278,6 +278,7 @@ describe('crash points', () => {
         if (!mayMerge(at)) expect({ at, hit: outcome.hit }).toEqual({ at, hit: true });
       }
     },
-    300_000,
+    // One run takes some seconds, and there is one for each write.
+    900_000,
   );
 });

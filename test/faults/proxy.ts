@@ -58,8 +58,10 @@ export interface FaultProxy {
   writes(match?: RequestMatch): RecordedRequest[];
   /** How many requests came, by `verb resource`. */
   counts(match?: RequestMatch): Record<string, number>;
-  /** Forgets the recorded requests. */
+  /** Forgets the recorded requests, but for those of `refused`. */
   reset(): void;
+  /** Those for which the API server found no right, also of before a reset. */
+  refused(): RecordedRequest[];
   /** The watches that are open. */
   watches(match?: RequestMatch): LiveWatch[];
   /** Cuts every connection and refuses new ones, until `up`. */
@@ -79,6 +81,7 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
   });
   const upstream = await Upstream.fromKubeconfig(options.upstream, options.impersonate);
   const handler = new ProxyHandler(upstream, new RuleBook(options.seed ?? 1));
+  const before: RecordedRequest[] = [];
   const server = https.createServer(
     { cert: await readFile(pair.certificateFile), key: await readFile(pair.keyFile), keepAliveTimeout: 90_000 },
     (request, response) => {
@@ -126,7 +129,8 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
       }
       return counts;
     },
-    reset: () => handler.requests.splice(0),
+    reset: () => void before.push(...handler.requests.splice(0).filter(mayBeRefused)),
+    refused: () => [...before, ...handler.requests].filter(isRefused),
     watches: (match = {}) => [...handler.watches].filter((watch) => matches(watch.request, match)),
     down,
     up: async () => await listen(port),
@@ -136,6 +140,15 @@ export async function startFaultProxy(options: FaultProxyOptions): Promise<Fault
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+function isRefused({ status }: RecordedRequest): boolean {
+  return status === 401 || status === 403;
+}
+
+/** Also where the answer is still to come. */
+function mayBeRefused(request: RecordedRequest): boolean {
+  return request.status === undefined || isRefused(request);
 }
 
 function kubeconfigText(url: string, ca: Buffer): string {

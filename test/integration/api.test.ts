@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { fieldsOf } from '../../src/api/schema.ts';
+import { eventually } from '../support/eventually.ts';
 import { definitions, manifest, root, specSchema, createPlayground, valid } from './admission/manifests.ts';
 import type { Playground } from './admission/manifests.ts';
 
@@ -44,13 +45,14 @@ describe('the kinds', () => {
 
   test('explain every field', async () => {
     for (const { plural, schema } of definitions) {
-      const tree = await playground.kubectl(['explain', '--recursive', plural]);
+      // The API server publishes the schema of a new kind some seconds after it serves it.
+      const tree = await eventually(async () => await playground.kubectl(['explain', '--recursive', plural]), 60_000);
       for (const { name } of fieldsOf(schema)) expect(tree).toContain(name);
     }
     const scaling = await playground.kubectl(['explain', 'infer.spec.scaling']);
     expect(scaling).toContain('targetRps is how many requests per second one replica is expected to serve');
     expect(scaling).toContain('targetLatencyP95Ms is the end-to-end latency');
-  });
+  }, 120_000);
 });
 
 describe('defaults', () => {

@@ -212,7 +212,7 @@ test('files and batches outlive the process', async () => {
 
 test('requests are taken until gateways know that the process stops, each as the last on its connection', async () => {
   const other = await mkdtemp(join(tmpdir(), 'infer-batch-'));
-  const leaving = BatchProcess.start(sharedKubeconfig(), other, { INFER_LEAVE_SECONDS: '2' });
+  const leaving = BatchProcess.start(sharedKubeconfig(), other, { INFER_LEAVE_SECONDS: '15' });
   const [api, health] = [await leaving.serving(), await leaving.healthUrl()];
   const list = async (): Promise<Response> => await fetch(`${api}/v1/files`, { headers: tenantHeaders(teamA) });
   expect((await list()).headers.get('connection')).toBe('keep-alive');

@@ -73,7 +73,7 @@ async function edit(name: string, spec: object): Promise<void> {
 
 async function serve(name: string): Promise<void> {
   await createDeployment(client, namespace, name, { hardwareProfile: profile });
-  await readyReason(client, namespace, 'Serving', name);
+  await readyReason(client, namespace, 'Serving', name, 60_000);
 }
 
 function progressing(status: InferenceDeploymentStatus | undefined): string | undefined {
@@ -106,7 +106,7 @@ async function update(name: string): Promise<NonNullable<InferenceDeployment['st
 async function shows(name: string, reasons: string[] | undefined): Promise<void> {
   await eventually(async () => {
     expect([name, await update(name)]).toEqual([name, reasons && { available: true, reasons }]);
-  });
+  }, 60_000);
 }
 
 async function revisionsOf(name: string): Promise<ControllerRevision[]> {
@@ -214,20 +214,25 @@ describe('what runs', () => {
 
   test('takes the settings of the catalogue that it does not set itself, and stays when those are edited', async () => {
     const catalogue = async (engine: CatalogModel['spec']['engine']): Promise<void> => {
-      const model: CatalogModel = {
+      const entry: CatalogModel = {
         apiVersion: 'infer.dev/v1alpha1',
         kind: 'CatalogModel',
         metadata: { name: `${namespace}-model`, namespace: INSTALL.namespace },
         spec: { modelId: `${namespace}/catalogued`, ...(engine && { engine }) },
       };
-      await client.apply(catalogModels, model, { fieldManager: 'test', force: true });
+      await client.apply(catalogModels, entry, { fieldManager: 'test', force: true });
     };
     const argumentsOf = async (): Promise<string[]> => {
       const { args = [] } = (await deploymentOf('catalogued')).spec.template.spec.containers[0] ?? {};
       return args.filter((argument) => /^--(max-model-len|max-num-seqs|tool-call-parser)=/.test(argument));
     };
+    const model = { id: `${namespace}/catalogued` };
+    // That the operator knows of the entry: what is made before it does is made without it.
+    await createDeployment(client, namespace, 'herald', { hardwareProfile: profile, model });
+    await readyReason(client, namespace, 'Serving', 'herald');
     await catalogue({ maxModelLen: 8192, maxNumSeqs: 64, toolCallParser: 'hermes' });
-    const spec = { hardwareProfile: profile, model: { id: `${namespace}/catalogued` }, engine: { maxModelLen: 4096 } };
+    await shows('herald', ['CatalogModel']);
+    const spec = { hardwareProfile: profile, model, engine: { maxModelLen: 4096 } };
     await createDeployment(client, namespace, 'catalogued', spec);
     await readyReason(client, namespace, 'Serving', 'catalogued');
     expect(await argumentsOf()).toEqual(['--max-model-len=4096', '--max-num-seqs=64', '--tool-call-parser=hermes']);
@@ -452,7 +457,6 @@ describe('an upgrade of Infer', () => {
     operator = startOperator({ INFER_IMAGE: 'registry.example/infer:newer', HF_ENDPOINT: 'https://hub.example' });
     await passedOver();
     expect((await settled()).map(({ verb, resource, name }) => `${verb} ${resource} ${name}`)).toEqual([]);
-    const denied = proxy.requests().filter(({ status }) => status === 401 || status === 403);
-    expect(denied).toEqual([]);
+    expect(proxy.refused()).toEqual([]);
   }, 180_000);
 });

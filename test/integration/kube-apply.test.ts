@@ -331,8 +331,10 @@ describe('a webhook that changes what we apply', () => {
 
   afterAll(async () => {
     await direct.delete(webhooks, { name });
-    await new Promise((resolve) => server.close(resolve));
+    const closed = new Promise((resolve) => server.close(resolve));
+    // One on which nothing was asked yet is not idle to Node, and would be waited for.
     server.closeAllConnections();
+    await closed;
     await rm(directory, { recursive: true });
   });
 

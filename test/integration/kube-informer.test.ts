@@ -216,7 +216,8 @@ describe('what the watch does not deliver', () => {
   test('is not counted while the watch is only late', async () => {
     const listed = Promise.withResolvers<void>();
     proxy.rule({ match: { verb: 'watch' }, action: { type: 'hold-events', until: listed.promise } });
-    const created = holdPeriodicList(async () => await Promise.resolve(listed.resolve()));
+    // The watch is late by more than the comparison with the list takes, and by less than the patience with it.
+    const created = holdPeriodicList(async () => await Promise.resolve(void setTimeout(listed.resolve, 500)));
     await startInformer({ relistIntervalMs: 100, missedAfterMs: 3000 });
     await create('late');
     created.release();

@@ -15,7 +15,7 @@ import { ownersOf } from '../../src/kube/managed-fields.ts';
 import type { FaultProxy } from '../faults/proxy.ts';
 import { eventually } from '../support/eventually.ts';
 import { type FakeKubelet, servingStatus, unschedulableStatus } from '../support/fake-kubelet.ts';
-import { startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
+import { denied, startOperatorBed, stopOperatorBed } from '../support/operator-bed.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
 import { hardwareProfile } from '../support/resources.ts';
 import { createDeployment, readyReason } from '../support/scenario.ts';
@@ -342,8 +342,7 @@ describe('operator', () => {
   }, 120_000);
 
   test('the process used no right that its roles do not give, and ends in order on SIGTERM', async () => {
-    const denied = proxy.requests().filter(({ status }) => status === 401 || status === 403);
-    expect(denied).toEqual([]);
+    expect(denied(proxy, namespace)).toEqual([]);
     expect(await operator.end('SIGTERM')).toBe(0);
     expect(operator.log).not.toMatch(/unhandled|TypeError/);
   }, 30_000);

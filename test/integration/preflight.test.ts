@@ -148,6 +148,7 @@ describe('preflight', () => {
       subresource: 'status',
     });
     operator = start();
+    await eventually(() => expect(operator.log).toMatch(/"msg":"reconciling"/), 60_000);
     const lost = await modelReason('lost', 'HubUnreachable');
     expect(lost.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'True' });
     await edit('lost', { minReplicas: 2 });
@@ -156,7 +157,7 @@ describe('preflight', () => {
       name: 'INFER_MODEL_REVISION',
       value: FOUND.commit,
     });
-  }, 60_000);
+  }, 120_000);
 
   test('a suspended deployment goes down also while its new model is refused', async () => {
     answer((model) => (model === 'org/gone' ? absent : { facts: FOUND }));

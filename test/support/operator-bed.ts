@@ -36,9 +36,8 @@ export async function startOperatorBed(prefix: string, kubeletOf: 'own' | 'all' 
  */
 export function denied(proxy: FaultProxy, namespace: string): Pick<RecordedRequest, 'verb' | 'resource' | 'name'>[] {
   return proxy
-    .requests()
+    .refused()
     .filter((sent) => ['', namespace, INSTALL.namespace].includes(sent.namespace))
-    .filter(({ status }) => status === 401 || status === 403)
     .map(({ verb, resource, name }) => ({ verb, resource, name }));
 }
 

@@ -23,8 +23,8 @@ export class ReplicaEngines {
   readonly #engines = new Map<string, { process: SimulatorProcess; port: Promise<number> }>();
   /** The last write of each deployment's endpoints, which the next one follows. */
   readonly #writes = new Map<string, Promise<void>>();
-  /** When the endpoints of each deployment were last written, of performance.now(). */
-  readonly writtenAt = new Map<string, number>();
+  /** When each deployment had its first endpoint, of performance.now(). */
+  readonly readyAt = new Map<string, number>();
 
   /** Follows the replicas of a namespace, whose engines get these arguments and environment. */
   constructor(
@@ -67,8 +67,8 @@ export class ReplicaEngines {
     const replicas = await Promise.all(
       ready.map(async (podUid) => ({ podUid, port: await this.#portOf(name, podUid) })),
     );
-    this.writtenAt.set(name, performance.now());
     await writeEndpoints(this.#client, resource, replicas);
+    if (replicas.length > 0 && !this.readyAt.has(name)) this.readyAt.set(name, performance.now());
     const alive = new Set(this.#informer.list().map(({ metadata }) => metadata.uid ?? ''));
     for (const podUid of this.#engines.keys()) if (!alive.has(podUid)) void this.#end(podUid);
   }
