@@ -8,17 +8,16 @@ const base = {
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/bench/out/', '<rootDir>/test/browser/out/'],
 };
 
-// By a file, since jest reads `testTimeout` for all projects together and unit tests are to fail within seconds.
-const outside = { ...base, setupFilesAfterEnv: ['<rootDir>/test/support/longer-timeout.ts'] };
-
 // A kube-apiserver with etcd that all files of the tier share.
 const withControlPlane = {
-  ...outside,
+  ...base,
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
 };
 
 export default {
+  // Longer than what tests wait for, which says what is missing, and than any machine stands still.
+  testTimeout: 60_000,
   projects: [
     {
       ...base,
@@ -36,8 +35,8 @@ export default {
     // Beside another tier: an operator at rest, watched for five minutes.
     { ...withControlPlane, displayName: 'rest', testMatch: ['<rootDir>/test/rest/**/*.test.ts'] },
     { ...withControlPlane, displayName: 'faults', testMatch: ['<rootDir>/test/faults/**/*.test.ts'] },
-    { ...outside, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
-    { ...outside, displayName: 'browser', testMatch: ['<rootDir>/test/browser/**/*.test.ts'] },
-    { ...outside, displayName: 'conformance', testMatch: ['<rootDir>/test/conformance/**/*.test.ts'] },
+    { ...base, displayName: 'e2e', testMatch: ['<rootDir>/test/e2e/**/*.test.ts'] },
+    { ...base, displayName: 'browser', testMatch: ['<rootDir>/test/browser/**/*.test.ts'] },
+    { ...base, displayName: 'conformance', testMatch: ['<rootDir>/test/conformance/**/*.test.ts'] },
   ],
 };

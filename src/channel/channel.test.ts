@@ -24,9 +24,6 @@ import {
 import { ChannelServer, type LeaderTalk, type ReportSource } from './server.ts';
 import { PeerVerifier } from './verifier.ts';
 
-// As long as what it waits for may take.
-jest.setTimeout(30_000);
-
 const NAMESPACE = 'infer-system';
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 

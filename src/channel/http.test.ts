@@ -17,9 +17,6 @@ import { PROTOCOL } from './messages.ts';
 import { BATCH_ACCOUNT, GATEWAY_ACCOUNT, OPERATOR_ACCOUNT } from './port.ts';
 import { PeerVerifier } from './verifier.ts';
 
-// As long as what it waits for may take.
-jest.setTimeout(30_000);
-
 const NAMESPACE = 'infer-system';
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 

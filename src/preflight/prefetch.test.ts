@@ -3,12 +3,9 @@ import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { shippedRepositories } from '../../test/hub-sim/repositories.ts';
 import { startHub, type RunningHub } from '../../test/hub-sim/server.ts';
-
-// Processes of their own take their time on a busy machine.
-jest.setTimeout(60_000);
 
 const SHIPPED = shippedRepositories();
 const SHARDED = 'infer-examples/sharded-llama';

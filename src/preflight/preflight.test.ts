@@ -5,15 +5,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { revision, shippedRepositories, type Repository } from '../../test/hub-sim/repositories.ts';
 import { startHub, type HubOptions, type RunningHub } from '../../test/hub-sim/server.ts';
 import { LoggedProcess } from '../../test/support/logged-process.ts';
 import { gatherFacts, type PreflightOptions } from './facts.ts';
 import { parseResult, type ModelFacts, type PreflightFailure } from './result.ts';
-
-// Processes of their own take their time on a busy machine.
-jest.setTimeout(60_000);
 
 const MEMBER = 'hf_memberToken0';
 const SHIPPED = shippedRepositories();

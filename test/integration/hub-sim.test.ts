@@ -3,13 +3,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { shippedRepositories, type RepositoryFile } from '../hub-sim/repositories.ts';
 import { startHub, type RunningHub } from '../hub-sim/server.ts';
 import { ensurePythonPackage } from '../support/python-package.ts';
-
-// Processes of their own take their time on a busy machine.
-jest.setTimeout(60_000);
 
 // The stand-in is worth as much as it deceives the client that the world uses.
 const CLIENT = 'huggingface_hub==2.4.0';

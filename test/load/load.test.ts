@@ -4,13 +4,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/eventually.ts';
 import { spawnSimulator } from '../vllm-sim/child.ts';
 import { LoadGenerator, type LoadOptions } from './generator.ts';
 import { startLoad, zeroFailedViolation, type LoadReport } from './load.ts';
-
-jest.setTimeout(30_000);
 
 type Behaviour = (request: IncomingMessage, response: ServerResponse, stream: boolean) => void;
 

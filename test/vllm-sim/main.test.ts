@@ -1,11 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { spawnSimulator, type SimulatorProcess } from './child.ts';
-
-// Processes of their own take their time on a busy machine.
-jest.setTimeout(60_000);
 
 const running: SimulatorProcess[] = [];
 let root = '';

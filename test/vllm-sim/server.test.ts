@@ -1,16 +1,13 @@
 import { once } from 'node:events';
 import { request as httpRequest, type Server } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
-import { afterEach, describe, expect, jest, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { parseArguments } from './arguments.ts';
 import { parseFailure } from './failures.ts';
 import type { Model } from './model.ts';
 import { createHttpServer } from './server.ts';
 import { readSettings } from './settings.ts';
 import { Simulator } from './simulator.ts';
-
-// As long as what it waits for may take.
-jest.setTimeout(30_000);
 
 interface Running {
   url: string;

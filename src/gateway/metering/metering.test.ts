@@ -1,14 +1,11 @@
 /** What a gateway counts, beside what simulated vLLM processes say that they made. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { DONE, EVENT, fails, head } from '../../../test/support/engine-replies.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { chat, FakeDeployment, post, startGateway, type RunningGateway } from '../../../test/support/gateway.ts';
 import { CHAT, engine as fakeEngine, onlyUsed } from '../../../test/support/gateway-bed.ts';
 import { spawnSimulator, type SimulatorProcess } from '../../../test/vllm-sim/child.ts';
 import type { UsageRow } from '../../channel/usage-report.ts';
-
-// As long as what it waits for may take.
-jest.setTimeout(30_000);
 
 const FLAGS = ['--model', 'tiny/tiny', '--served-model-name', 'tiny', '--enable-prompt-tokens-details'];
 const LONG = { max_tokens: 7000, ignore_eos: true, stream: true };
