@@ -392,7 +392,7 @@ describe('with `rollout: Auto`', () => {
 /** Waits until the operator has had one pass over each deployment. */
 async function passedOver(): Promise<void> {
   const { items } = await client.list(inferenceDeployments, { namespace });
-  await eventually(() => expect(operator.log).toMatch(/"msg":"reconciling"/), 60_000);
+  await operator.reconciling();
   await eventually(async () => {
     expect(await operator.passes()).toBeGreaterThanOrEqual(items.length);
   }, 60_000);

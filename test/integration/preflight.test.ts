@@ -148,7 +148,7 @@ describe('preflight', () => {
       subresource: 'status',
     });
     operator = start();
-    await eventually(() => expect(operator.log).toMatch(/"msg":"reconciling"/), 60_000);
+    await operator.reconciling();
     const lost = await modelReason('lost', 'HubUnreachable');
     expect(lost.status?.conditions?.find(({ type }) => type === 'Ready')).toMatchObject({ status: 'True' });
     await edit('lost', { minReplicas: 2 });

@@ -128,7 +128,7 @@ describe('with two replicas of two GPUs each', () => {
     await operator.end('SIGKILL');
     proxy.reset();
     operator = startOperator();
-    await eventually(() => expect(operator.log).toMatch(/"msg":"reconciling"/), 30_000);
+    await operator.reconciling(30_000);
     await eventually(async () => {
       expect(await operator.passes()).toBeGreaterThan(0);
       const seconds = await operator.metric('infer_deployment_replica_seconds_total', { namespace, name: 'chat' });

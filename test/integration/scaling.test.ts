@@ -304,7 +304,7 @@ describe('a count that somebody else writes', () => {
     await operator.end('SIGTERM');
     operatorProxy.reset();
     operator = startOperator('operator-3');
-    await eventually(() => expect(operator.log).toMatch(/"msg":"reconciling"/), 60_000);
+    await operator.reconciling();
     await eventually(async () => expect(await operator.metric('infer_channel_gateways')).toBe(2), 60_000);
     await write(2, 'keda');
     await eventually(async () => expect((await resourceOf('contested')).status?.replicas?.ready).toBe(2), 30_000);

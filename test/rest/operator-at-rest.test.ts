@@ -83,7 +83,7 @@ test(
     await operator.end('SIGTERM');
     proxy.reset();
     operator = startOperator();
-    await eventually(() => expect(operator.log).toMatch(/"msg":"reconciling"/), 60_000);
+    await operator.reconciling();
     // One pass over each key has happened once the queue's metric says so.
     await eventually(async () => {
       expect(await operator.passes()).toBeGreaterThanOrEqual(DEPLOYMENTS);

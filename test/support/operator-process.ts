@@ -1,5 +1,6 @@
 /** The operator as a process of its own, as it runs in a cluster: only so can it be killed at any moment. */
 import { join, resolve } from 'node:path';
+import { eventually } from './eventually.ts';
 import { LoggedProcess } from './logged-process.ts';
 
 export const REPOSITORY = resolve(import.meta.dirname, '../..');
@@ -48,6 +49,13 @@ export class OperatorProcess extends LoggedProcess {
         : `\\{(?=[^}]*\\bnamespace="${deployment.namespace}")(?=[^}]*\\bdeployment="${deployment.name}")[^}]*\\}`;
     const value = new RegExp(`^${name}${labels} (\\S+)$`, 'm').exec(text)?.[1];
     return value === undefined ? undefined : Number(value);
+  }
+
+  /** Waits until it leads, and has begun with its passes. */
+  async reconciling(timeoutMs = 60_000): Promise<void> {
+    await eventually(() => {
+      if (!this.log.includes('"msg":"reconciling"')) throw new Error(`The operator does not lead:\n${this.log}`);
+    }, timeoutMs);
   }
 
   /** Returns how many passes over deployments have ended; undefined before the first. */

@@ -200,6 +200,7 @@ describe('a replica that dies', () => {
     deployment.add(lives.origin);
     dies.close();
     for (const answer of answers) expect((await answer).status).toBe(200);
+    expect(working).toHaveLength(30);
   });
 });
 
